@@ -1,0 +1,1 @@
+"""Task packages, one a domain; each stands on `zoo` and on no other task."""
