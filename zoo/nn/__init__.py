@@ -1,0 +1,43 @@
+"""Layers whose derivative is the subject, where torch.nn has none: maxout, channel norms, initialisers, binary neurons."""
+
+from zoo.nn.initialisers import (
+    gain_of,
+    glorot_normal_,
+    glorot_uniform_,
+    he_normal_,
+    he_uniform_,
+    initialise_,
+    lecun_normal_,
+    lecun_uniform_,
+    orthogonal_,
+)
+from zoo.nn.lsuv import lsuv_
+from zoo.nn.maxout import Maxout, MaxoutConv2d, MaxoutLinear
+from zoo.nn.norms import batch_norm, group_norm, layer_norm, no_norm, rms_norm, weight_norm_
+from zoo.nn.stochastic import GumbelBinary, StraightThrough, reinforce_loss, sample_binary
+
+__all__ = [
+    "GumbelBinary",
+    "Maxout",
+    "MaxoutConv2d",
+    "MaxoutLinear",
+    "StraightThrough",
+    "batch_norm",
+    "gain_of",
+    "glorot_normal_",
+    "glorot_uniform_",
+    "group_norm",
+    "he_normal_",
+    "he_uniform_",
+    "initialise_",
+    "layer_norm",
+    "lecun_normal_",
+    "lecun_uniform_",
+    "lsuv_",
+    "no_norm",
+    "orthogonal_",
+    "reinforce_loss",
+    "rms_norm",
+    "sample_binary",
+    "weight_norm_",
+]

@@ -1,0 +1,29 @@
+"""What torch.optim lacks: clipping rules, penalties, constraints, decay groups, SAM, one schedule."""
+
+from zoo.optim.clipping import Adaptive, AutoClip, ByGlobalNorm, ByParameterNorm, ByValue, Clipping, ZClip
+from zoo.optim.constraints import Constraint, MaxNorm
+from zoo.optim.decay import optimizer_for, parameter_groups
+from zoo.optim.penalties import L1, L2, InputGradient, Jacobian, Penalty
+from zoo.optim.sam import SAM
+from zoo.optim.schedules import WarmupDecay
+
+__all__ = [
+    "L1",
+    "L2",
+    "SAM",
+    "Adaptive",
+    "AutoClip",
+    "ByGlobalNorm",
+    "ByParameterNorm",
+    "ByValue",
+    "Clipping",
+    "Constraint",
+    "InputGradient",
+    "Jacobian",
+    "MaxNorm",
+    "Penalty",
+    "WarmupDecay",
+    "ZClip",
+    "optimizer_for",
+    "parameter_groups",
+]

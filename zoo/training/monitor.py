@@ -1,0 +1,292 @@
+"""The gradient monitor: what every optimiser step's derivatives look like, at next to no cost.
+
+Legend: K = parameter tensors of one optimiser, T = loss terms.
+Readings stay on the device as tensors until `flush`, which moves them in one transfer and writes the record.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import InputError
+from zoo.probes.layers import LayerReadings, watch_layers
+from zoo.training.record import Reading, Record
+
+
+@dataclass
+class MonitorOptions:
+    """How often the monitor looks.
+
+    Attributes:
+        sample_every: steps from one full reading (weights, updates, activations, deltas, loss terms) to the next;
+            gradient norms, clipping and losses are read at every step. 0 reads none of the sampled quantities.
+        flush_every: steps from one transfer of the readings into the record to the next.
+        stop_on_nonfinite: end the run with the step and the layers as soon as a flush meets a NaN or infinite gradient.
+    """
+
+    sample_every: int = 50
+    flush_every: int = 50
+    stop_on_nonfinite: bool = True
+
+    def __post_init__(self):
+        if self.flush_every < 1 or self.sample_every < 0:
+            raise InputError(
+                "monitor: expected flush_every >= 1 and sample_every >= 0 steps, "
+                f"got flush_every={self.flush_every}, sample_every={self.sample_every}; mend the recipe"
+            )
+
+
+@dataclass
+class StepReading:
+    """What was read at one step, still on the device; `names` label the K entries of `norms_K`."""
+
+    step: int
+    names: tuple[str, ...]
+    norms_K: Tensor
+    total_norm: Tensor
+    learning_rate: float
+    clipped: tuple[Tensor, Tensor] | None = None  # total norm after clipping, clipped fraction
+    terms: dict[str, Tensor] | None = None
+
+
+@dataclass
+class HeldStep:
+    """Gradients and weights of a sampled step, kept until the next step shows the update and the new gradient."""
+
+    step: int
+    names: tuple[str, ...]
+    gradients: list[Tensor]
+    parameters: list[Tensor]
+
+
+class GradientMonitor:
+    """Collects readings step by step and writes them to a record in batches.
+
+    Args:
+        options: how often to look.
+        record: where readings go; by default they stay in this process.
+    """
+
+    def __init__(self, options: MonitorOptions, record: Record | None = None):
+        self.options = options
+        self.record = record or Record()
+        self._steps: list[StepReading] = []
+        self._layers: dict[int, LayerReadings] = {}
+        self._scalars: list[tuple[int, str, str, Tensor]] = []
+        self._held: dict[int, HeldStep] = {}
+        self._terms: dict[str, Tensor] = {}
+        self._term_gradients: dict[str, list[Tensor]] = {}
+        self._micro_batches = 0
+
+    def samples(self, step: int) -> bool:
+        """Whether `step` gets a full reading."""
+        return self.options.sample_every > 0 and step % self.options.sample_every == 0
+
+    @contextmanager
+    def watching(self, net: nn.Module, step: int) -> Iterator[LayerReadings | None]:
+        """Read the layers of `net` in the forward inside the block (and its backward) when `step` is sampled."""
+        if not self.samples(step):
+            yield None
+            return
+        readings = self._layers.setdefault(step, LayerReadings())
+        with watch_layers(net, readings):
+            yield readings
+
+    def read_terms(self, terms: dict[str, Tensor]) -> None:
+        """Add one micro-batch's loss terms to the mean of this step."""
+        self._micro_batches += 1
+        for name, term in terms.items():
+            detached = term.detach()
+            self._terms[name] = self._terms[name] + detached if name in self._terms else detached
+
+    def read_term_gradients(self, terms: dict[str, Tensor], parameters: list[Tensor], step: int) -> None:
+        """Add dL_term/dtheta of one micro-batch, term by term: one more backward a term, at sampled steps only."""
+        layers = self._layers.get(step)
+        if layers:
+            layers.paused = True  # these backwards are ours, not the training's: the deltas must not see them
+        try:
+            for name, term in terms.items():
+                if term.requires_grad:
+                    self._add_term_gradient(name, torch.autograd.grad(term, parameters, retain_graph=True, **UNUSED))
+        finally:
+            if layers:
+                layers.paused = False
+
+    def _add_term_gradient(self, name: str, gradients: tuple[Tensor, ...]) -> None:
+        if name in self._term_gradients:
+            torch._foreach_add_(self._term_gradients[name], list(gradients))
+        else:
+            self._term_gradients[name] = [gradient.clone() for gradient in gradients]
+
+    def read_gradients(
+        self,
+        optimizer_index: int,
+        step: int,
+        names: tuple[str, ...],
+        gradients: list[Tensor],
+        parameters: list[Tensor],
+        learning_rate: float,
+        reduce_mean: Callable[[Tensor], Tensor],
+    ) -> StepReading:
+        """Read the gradients of one step before clipping; the norms are shared with the clipping rule."""
+        reading = StepReading(step, names, *gradient_norms(gradients), learning_rate)
+        if self._terms:
+            reading.terms = {name: term / self._micro_batches for name, term in self._terms.items()}
+        self._close_term_gradients(step, reduce_mean)
+        self._close_held(optimizer_index, names, gradients, parameters, reading)
+        if self.samples(step):
+            self._held[optimizer_index] = HeldStep(
+                step, names, [g.clone() for g in gradients], [p.detach().clone() for p in parameters]
+            )
+        self._terms, self._micro_batches = {}, 0
+        self._steps.append(reading)
+        return reading
+
+    def _close_term_gradients(self, step: int, reduce_mean: Callable[[Tensor], Tensor]) -> None:
+        for name, gradients in self._term_gradients.items():
+            flat = reduce_mean(torch.cat([g.flatten() for g in gradients])) / self._micro_batches
+            self._scalars.append((step, "", f"gradient_norm/{name}", torch.linalg.vector_norm(flat)))
+        self._term_gradients = {}
+
+    def _close_held(
+        self, index: int, names: tuple[str, ...], gradients: list[Tensor], parameters: list[Tensor], now: StepReading
+    ) -> None:
+        held = self._held.pop(index, None)
+        if held is None or held.names != names:
+            return
+        updates = torch._foreach_norm(torch._foreach_sub([p.detach() for p in parameters], held.parameters))
+        weights = torch._foreach_norm(held.parameters)
+        for name, update, weight in zip(names, updates, weights, strict=True):
+            self._scalars.append((held.step, name, "update_norm", update))
+            self._scalars.append((held.step, name, "weight_norm", weight))
+        products = torch.stack([torch.sum(a * b) for a, b in zip(held.gradients, gradients, strict=True)])
+        lengths = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(held.gradients))) * now.total_norm
+        self._scalars.append((held.step, "", "gradient_cosine", products.sum() / lengths))
+
+    def add(self, step: int, values: dict[str, Tensor]) -> None:
+        """Keep named numbers of a step, a probe's for instance, until the next flush."""
+        self._scalars += [(step, "", name, value.detach()) for name, value in values.items()]
+
+    @property
+    def pending(self) -> int:
+        """Steps read since the last flush."""
+        return len(self._steps)
+
+    def flush(
+        self,
+        reduce_sum: Callable[[Tensor], Tensor],
+        ranks: int = 1,
+        loss_scale: float = 1.0,
+        refuse_nonfinite: bool = True,
+    ) -> float | None:
+        """Move all readings off the device at once and write them; returns the mean loss of the flushed steps.
+
+        Args:
+            reduce_sum: sums a tensor over the ranks of a distributed run (identity otherwise).
+            ranks: how many ranks there are: each rank's loss is a mean over its own share of the batch.
+            loss_scale: the factor by which the backward pass was scaled (fp16 mixed precision).
+            refuse_nonfinite: False where infinite gradients are a normal event (the same).
+
+        Raises:
+            InputError: a gradient was not finite and `stop_on_nonfinite` is set.
+        """
+        if not self._steps:
+            return None
+        readings = [*self._gradient_readings(), *self._loss_readings(reduce_sum, ranks)]
+        readings += self._layer_readings(reduce_sum, ranks, loss_scale)
+        values = _to_floats([value for *_, value in self._scalars])
+        readings += [(step, layer, quantity, v) for (step, layer, quantity, _), v in zip(self._scalars, values, strict=True)]
+        self.record.write(readings)
+        self._steps, self._layers, self._scalars = [], {}, []
+        losses = [value for _, _, quantity, value in readings if quantity == "loss"]
+        if self.options.stop_on_nonfinite and refuse_nonfinite:
+            _refuse_nonfinite(readings)
+        return sum(losses) / len(losses) if losses else None
+
+    def _gradient_readings(self) -> list[Reading]:
+        flat = _to_floats([tensor for r in self._steps for tensor in (r.norms_K, r.total_norm, *(r.clipped or ()))])
+        readings, at = [], 0
+        for r in self._steps:
+            count = len(r.names)
+            readings += [(r.step, n, "gradient_norm", v) for n, v in zip(r.names, flat[at : at + count], strict=True)]
+            readings += [(r.step, "", "gradient_norm", flat[at + count]), (r.step, "", "learning_rate", r.learning_rate)]
+            if r.clipped:
+                readings.append((r.step, "", "clipped_gradient_norm", flat[at + count + 1]))
+                readings.append((r.step, "", "clipped_fraction", flat[at + count + 2]))
+            at += count + (3 if r.clipped else 1)
+        return readings
+
+    def _loss_readings(self, reduce_sum: Callable[[Tensor], Tensor], ranks: int) -> list[Reading]:
+        labelled = [(r.step, name, term) for r in self._steps for name, term in (r.terms or {}).items()]
+        if not labelled:
+            return []
+        values = _to_floats([reduce_sum(torch.stack([term for *_, term in labelled])) / ranks])
+        sums: dict[int, list[float]] = {}
+        for (step, _, _), value in zip(labelled, values, strict=True):
+            sums.setdefault(step, []).append(value)
+        readings = [(step, "", "loss", sum(parts)) for step, parts in sums.items()]
+        if any(len(parts) > 1 for parts in sums.values()):
+            readings += [(s, "", f"loss/{name}", v) for (s, name, _), v in zip(labelled, values, strict=True)]
+        return readings
+
+    def _layer_readings(self, reduce_sum: Callable[[Tensor], Tensor], ranks: int, loss_scale: float) -> list[Reading]:
+        labelled = [(s, key, value) for s, layers in self._layers.items() for key, value in layers.values().items()]
+        if not labelled:
+            return []
+        is_norm = torch.tensor([key[1].endswith("_norm") for _, key, _ in labelled])
+        scale = torch.tensor([ranks * loss_scale if "gradient" in key[1] else 1.0 for _, key, _ in labelled])
+        values = torch.stack([value for *_, value in labelled])
+        is_norm, scale = is_norm.to(values.device), scale.to(values)
+        # Norms add in squares over the ranks; each rank's loss is `ranks` times too large a share of the mean.
+        summed = reduce_sum(torch.where(is_norm, (values / scale).square(), values))
+        values = _to_floats([torch.where(is_norm, summed.sqrt(), summed / ranks)])
+        return [(s, layer, quantity, v) for (s, (layer, quantity), _), v in zip(labelled, values, strict=True)]
+
+    def state_dict(self) -> dict:
+        """What a run that is killed between a sampled step and the next one must keep."""
+        return {
+            "held": {
+                index: {"step": h.step, "names": list(h.names), "gradients": h.gradients, "parameters": h.parameters}
+                for index, h in self._held.items()
+            }
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up what `state_dict` returned."""
+        self._held = {
+            index: HeldStep(h["step"], tuple(h["names"]), h["gradients"], h["parameters"])
+            for index, h in state["held"].items()
+        }
+
+
+def gradient_norms(gradients: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """l2 norms of K tensors, [K], and the norm of all of them together, one number.
+
+    >>> gradient_norms([torch.tensor([3.0]), torch.tensor([0.0, 4.0])])
+    (tensor([3., 4.]), tensor(5.))
+    """
+    norms_K = torch.stack(torch._foreach_norm(gradients))
+    return norms_K, torch.linalg.vector_norm(norms_K)
+
+
+UNUSED = {"allow_unused": True, "materialize_grads": True}  # a term need not depend on every parameter
+
+
+def _to_floats(values: list[Tensor]) -> list[float]:
+    # One transfer for all; float64 on the CPU side, since not every accelerator has it.
+    return torch.cat([value.reshape(-1) for value in values]).cpu().double().tolist() if values else []
+
+
+def _refuse_nonfinite(readings: list[Reading]) -> None:
+    bad = [(step, layer) for step, layer, quantity, value in readings if quantity == "gradient_norm" and not value < float("inf")]
+    if bad:
+        step = min(step for step, _ in bad)
+        layers = [layer for at, layer in bad if at == step and layer]
+        shown = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+        raise InputError(
+            f"gradient: expected finite numbers, got NaN or infinity at step {step} in {shown}; "
+            "lower the learning rate, clip the gradient (model.clipping), or look for bad values in the data"
+        )
