@@ -1,0 +1,140 @@
+"""Augmentations of whole batches: called with (images_NCHW in 0..1, labels), every image gets its own draw.
+
+torchvision's v2 transforms draw one parameter set for a whole batch; affine, crop, flip and cutout are vectorised
+here instead. Mixup and cutmix mix within a batch and are torchvision's own. All draw from torch's global generator,
+whose state the checkpoints hold.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample, pad
+from torchvision.transforms import v2
+
+from zoo.errors import InputError
+
+Pair = tuple[Tensor, Tensor]
+
+
+class Augmentation(ABC):
+    """One transform of a batch."""
+
+    @abstractmethod
+    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
+        """Images and labels, changed; labels are [N] classes, or [N, classes] after a mixing one."""
+
+
+class Affine(Augmentation):
+    """Rotation, shift, scale and shear of every image about its centre, bilinear, zeros outside.
+
+    Args:
+        degrees: rotation is uniform in [-degrees, degrees].
+        translate: shift is uniform in this share of the side, both ways.
+        scale: factor is uniform in [1 - scale, 1 + scale].
+        shear: horizontal shear in degrees.
+    """
+
+    def __init__(self, degrees: float = 0.0, translate: float = 0.0, scale: float = 0.0, shear: float = 0.0):
+        if min(degrees, translate, scale, shear) < 0 or scale >= 1:
+            raise InputError(
+                "Affine: expected ranges of 0 or more and scale below 1, got "
+                f"degrees={degrees}, translate={translate}, scale={scale}, shear={shear}; mend the recipe"
+            )
+        self.degrees, self.translate, self.scale, self.shear = degrees, translate, scale, shear
+
+    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
+        """See `Augmentation`."""
+        n = len(images_NCHW)
+        draw = torch.empty(5, n, device=images_NCHW.device).uniform_(-1, 1)
+        angle, shear = draw[0] * math.radians(self.degrees), draw[1] * math.radians(self.shear)
+        zoom = 1 / (1 + draw[2] * self.scale)
+        theta_N23 = affine_matrices(angle, shear, zoom, 2 * self.translate * draw[3:5])
+        grid = affine_grid(theta_N23, list(images_NCHW.shape), align_corners=False)
+        return grid_sample(images_NCHW, grid.to(images_NCHW), align_corners=False), labels
+
+
+def affine_matrices(angle_N: Tensor, shear_N: Tensor, zoom_N: Tensor, shift_2N: Tensor) -> Tensor:
+    """[N, 2, 3] maps from output to input positions, in units of half a side: zoom * R(angle) * shear, then shift."""
+    cos, sin, slant = angle_N.cos(), angle_N.sin(), shear_N.tan()
+    rows = torch.stack([cos, cos * slant - sin, shift_2N[0], sin, sin * slant + cos, shift_2N[1]], 1)
+    theta = rows.view(-1, 2, 3)
+    return torch.cat([theta[:, :, :2] * zoom_N[:, None, None], theta[:, :, 2:]], 2)
+
+
+class Crop(Augmentation):
+    """Zeros of width `padding` around every image, then a window of the old size at a random place."""
+
+    def __init__(self, padding: int = 4):
+        if padding < 1:
+            raise InputError(f"Crop.padding: expected 1 or more, got {padding}; leave Crop out to switch it off")
+        self.padding = padding
+
+    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
+        """See `Augmentation`."""
+        n, c, h, w = images_NCHW.shape
+        padded = pad(images_NCHW, [self.padding] * 4)
+        top, left = torch.randint(0, 2 * self.padding + 1, (2, n), device=images_NCHW.device)
+        rows = (top[:, None] + torch.arange(h, device=top.device))[:, None, :, None].expand(n, c, h, padded.shape[3])
+        columns = (left[:, None] + torch.arange(w, device=top.device))[:, None, None, :].expand(n, c, h, w)
+        return padded.gather(2, rows).gather(3, columns), labels
+
+
+class Flip(Augmentation):
+    """Mirror an image left to right with probability `p`."""
+
+    def __init__(self, p: float = 0.5):
+        if not 0 <= p <= 1:
+            raise InputError(f"Flip.p: expected a probability, got {p}; 0.5 is usual")
+        self.p = p
+
+    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
+        """See `Augmentation`."""
+        flipped = torch.rand(len(images_NCHW), device=images_NCHW.device) < self.p
+        return torch.where(flipped[:, None, None, None], images_NCHW.flip(3), images_NCHW), labels
+
+
+class Cutout(Augmentation):
+    """Zeros in a square of `size` pixels about a random pixel, cut at the border. DeVries and Taylor (2017)."""
+
+    def __init__(self, size: int = 8, p: float = 1.0):
+        if size < 1 or not 0 <= p <= 1:
+            raise InputError(f"Cutout: expected size >= 1 and p in [0, 1], got {size} and {p}; mend the recipe")
+        self.size, self.p = size, p
+
+    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
+        """See `Augmentation`."""
+        n, _, h, w = images_NCHW.shape
+        device = images_NCHW.device
+        hit = torch.rand(n, device=device) < self.p
+
+        def covered(side: int) -> Tensor:
+            start = torch.randint(0, side, (n, 1), device=device) - self.size // 2
+            offset = torch.arange(side, device=device) - start
+            return (offset >= 0) & (offset < self.size)
+
+        hole = covered(h)[:, None, :, None] & covered(w)[:, None, None, :] & hit[:, None, None, None]
+        return images_NCHW.masked_fill(hole, 0.0), labels
+
+
+class Mixup(Augmentation):
+    """x <- lam x_i + (1 - lam) x_j, labels alike (Zhang et al. 2018), by torchvision."""
+
+    def __init__(self, num_classes: int, alpha: float = 0.2):
+        self._mix = v2.MixUp(alpha=alpha, num_classes=num_classes)
+
+    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
+        """See `Augmentation`; labels become [N, num_classes]."""
+        return self._mix(images_NCHW, labels)
+
+
+class CutMix(Augmentation):
+    """A box of another image, labels by area (Yun et al. 2019), by torchvision."""
+
+    def __init__(self, num_classes: int, alpha: float = 1.0):
+        self._mix = v2.CutMix(alpha=alpha, num_classes=num_classes)
+
+    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
+        """See `Augmentation`; labels become [N, num_classes]."""
+        return self._mix(images_NCHW, labels)

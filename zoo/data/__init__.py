@@ -1,0 +1,7 @@
+"""Data in memory, checked and identified; files fetched whole."""
+
+from zoo.data.checks import check_finite, check_images, check_labels, content_hash
+from zoo.data.fetch import fetch
+from zoo.data.tensor_loader import TensorLoader
+
+__all__ = ["TensorLoader", "check_finite", "check_images", "check_labels", "content_hash", "fetch"]
