@@ -16,8 +16,8 @@ from zoo.errors import InputError
 from zoo.training.random_state import random_state, set_random_state
 
 
-def save_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
-    """Write a checkpoint beside `path` and rename it: a reader sees the old file or the new one, whole.
+def save_atomically(content: dict[str, Any], path: str | Path) -> None:
+    """Write tensors and plain values beside `path` and rename it: a reader sees the old file or the new one, whole.
 
     Raises:
         InputError: the disk is full or the folder cannot be written.
@@ -27,7 +27,7 @@ def save_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            torch.save(checkpoint, file)
+            torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -65,11 +65,11 @@ def read_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's reading and writing of checkpoints, by `save_checkpoint` and `read_checkpoint`."""
+    """Lightning's reading and writing of checkpoints, by `save_atomically` and `read_checkpoint`."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str, storage_options: Any = None) -> None:
         """Write atomically."""
-        save_checkpoint(checkpoint, path)
+        save_atomically(checkpoint, path)
 
     def load_checkpoint(self, path: str, map_location: Any = "cpu", weights_only: bool | None = None) -> dict[str, Any]:
         """Read safely, whatever `weights_only` says."""

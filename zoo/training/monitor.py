@@ -16,7 +16,7 @@ from zoo.probes.layers import LayerReadings, watch_layers
 from zoo.training.record import Reading, Record
 
 
-@dataclass
+@dataclass(frozen=True)
 class MonitorOptions:
     """How often the monitor looks.
 

@@ -59,7 +59,7 @@ class TaskModule(LightningModule, ABC):
         penalties: list[Penalty] | None = None,
         constraints: list[Constraint] | None = None,
         decay_norms_and_biases: bool = False,
-        monitor: MonitorOptions | None = None,
+        monitor: MonitorOptions = MonitorOptions(),  # noqa: B008  frozen
         probes: list[Probe] | None = None,
     ):
         super().__init__()
@@ -68,7 +68,7 @@ class TaskModule(LightningModule, ABC):
         self.penalties = penalties or []
         self.constraints = constraints or []
         self.probes = probes or []
-        self.monitor = GradientMonitor(monitor or MonitorOptions())
+        self.monitor = GradientMonitor(monitor)
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._schedule_interval, self._plateau_metric = schedule_interval, plateau_metric
         self._decay_norms_and_biases = decay_norms_and_biases
@@ -76,6 +76,8 @@ class TaskModule(LightningModule, ABC):
         self._micro_batches: list[tuple[Any, list[Tensor]]] = []
         self._means = Means()
         self.recent_loss: float | None = None
+
+    best_metric = ("val/loss", "min")  # what decides which checkpoint is best.ckpt
 
     # What a task says
 
@@ -274,7 +276,19 @@ class TaskModule(LightningModule, ABC):
 
 
 def takes_total_steps(make_scheduler: Callable) -> bool:
-    """Whether the scheduler has an argument `total_steps` that the recipe left open."""
+    """Whether the scheduler has an argument `total_steps` that the recipe left open.
+
+    >>> from functools import partial
+    >>> takes_total_steps(partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1))
+    True
+    >>> takes_total_steps(partial(torch.optim.lr_scheduler.StepLR, step_size=1))
+    False
+    """
+    keywords = getattr(make_scheduler, "keywords", {})
+    if keywords.get("epochs") is not None:  # OneCycleLR's other way to say its length
+        return False
+    if "total_steps" in keywords:
+        return keywords["total_steps"] is None
     try:
         parameter = inspect.signature(make_scheduler).parameters.get("total_steps")
     except (TypeError, ValueError):

@@ -1,21 +1,39 @@
-"""Trainer defaults that a gradient-aware run needs; every one of them can be overridden in a recipe."""
+"""Lightning's Trainer with the defaults that a gradient-aware run needs; a recipe can override each."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import pytorch_lightning as pl
 import torch
-from pytorch_lightning import Trainer
+from lightning_fabric.connector import _PRECISION_INPUT
 
 # What differs from Lightning's own defaults, and why.
 DEFAULTS: dict[str, Any] = {
     "devices": 1,  # a recipe's figures hold for one device; more of them change the batch
     "logger": False,  # the record is written anyway; loggers are added by a recipe
-    "enable_checkpointing": False,  # zoo.training.checkpoints.Checkpointer writes atomically and with random states
+    "enable_checkpointing": False,  # zoo.training.checkpoints.Checkpointer writes atomically, with random states
     "enable_progress_bar": False,  # zoo.training.progress.FitProgress
-    "enable_model_summary": False,  # the report says the parameters
+    "enable_model_summary": False,  # `zoo fit` prints one line
     "inference_mode": False,  # saliency in test and predict needs tensors that can require a gradient
     "num_sanity_val_steps": 0,  # data are checked by the data module, in one line
 }
+
+
+class Trainer(pl.Trainer):
+    """`pytorch_lightning.Trainer` with `DEFAULTS`, and precision "auto", the fastest that the hardware has natively.
+
+    Args:
+        precision: as Lightning's, or "auto" (see `fastest_precision`).
+        kwargs: as Lightning's.
+
+    >>> Trainer(max_epochs=3, accelerator="cpu").max_epochs
+    3
+    """
+
+    def __init__(self, precision: _PRECISION_INPUT | Literal["auto"] = "32-true", **kwargs: Any):
+        for name, value in DEFAULTS.items():
+            kwargs.setdefault(name, value)
+        super().__init__(precision=fastest_precision() if precision == "auto" else precision, **kwargs)
 
 
 def fastest_precision() -> str:
@@ -29,22 +47,10 @@ def fastest_precision() -> str:
 
 
 def cpu_flags() -> set[str]:
-    """Instruction sets that the first CPU names, empty where the system does not say (macOS, Windows)."""
+    """Instruction sets that the first CPU names; empty where the system does not say (macOS, Windows)."""
     info = Path("/proc/cpuinfo")
     if not info.is_file():
         return set()
     lines = info.read_text(errors="replace").splitlines()
     named = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
     return set(named.partition(":")[2].split())
-
-
-def make_trainer(**options: Any) -> Trainer:
-    """A Lightning Trainer with this project's defaults under `options`; precision "auto" is the fastest.
-
-    >>> make_trainer(max_epochs=3, accelerator="cpu").max_epochs
-    3
-    """
-    merged = {**DEFAULTS, **options}
-    if merged.get("precision") == "auto":
-        merged["precision"] = fastest_precision()
-    return Trainer(**merged)

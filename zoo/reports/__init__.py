@@ -1,0 +1,25 @@
+"""Records and explanations as one self-contained page, with the same numbers as JSON. Numpy only."""
+
+from zoo.reports.bar_chart import bar_chart
+from zoo.reports.figure import Figure, Section, Table
+from zoo.reports.heat_map import confusion_matrix, heat_map
+from zoo.reports.images import image_grid, overlay
+from zoo.reports.line_chart import line_chart
+from zoo.reports.page import page
+from zoo.reports.run_sections import run_sections
+from zoo.reports.write import write_report
+
+__all__ = [
+    "Figure",
+    "Section",
+    "Table",
+    "bar_chart",
+    "confusion_matrix",
+    "heat_map",
+    "image_grid",
+    "line_chart",
+    "overlay",
+    "page",
+    "run_sections",
+    "write_report",
+]

@@ -1,0 +1,129 @@
+"""A recipe, overlays and command-line overrides become one configuration, by plain rules.
+
+Mappings merge, lists are replaced (`--key+ value` appends), and a changed class_path starts afresh: none of the
+former class's init_args stay behind. jsonargparse alone would keep those that the new class accepts too.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo.errors import InputError
+
+Tree = dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 5e-4 as a number, as YAML 1.2 does."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)
+
+
+def read_yaml(path: str | Path) -> Tree:
+    """A YAML file as a tree.
+
+    Raises:
+        InputError: the file is missing, or not a mapping in YAML.
+    """
+    try:
+        tree = yaml.load(Path(path).read_text(encoding="utf8"), _Loader)
+    except OSError as error:
+        raise InputError(f"--config: expected a YAML file, got {path} ({error.strerror}); mend the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{path}: expected YAML, got something else ({reason}); mend the file") from error
+    if not isinstance(tree, dict):
+        raise InputError(f"{path}: expected a mapping such as `trainer: ...`, got {type(tree).__name__}; mend the file")
+    return tree
+
+
+def merged(base: Tree, overlay: Tree) -> Tree:
+    """`overlay` laid over `base`; neither is changed.
+
+    >>> merged({"a": {"class_path": "X", "init_args": {"p": 1}}}, {"a": {"class_path": "Y"}})
+    {'a': {'class_path': 'Y'}}
+    >>> merged({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
+    {'a': {'x': 1, 'y': 3}}
+    """
+    if "class_path" in overlay and overlay["class_path"] != base.get("class_path"):
+        return overlay
+    result = dict(base)
+    for key, value in overlay.items():
+        if key.endswith("+"):
+            result[key[:-1]] = [*(base.get(key[:-1]) or []), *(value if isinstance(value, list) else [value])]
+        elif isinstance(value, dict) and isinstance(base.get(key), dict):
+            result[key] = merged(base[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def pairs(arguments: list[str]) -> list[tuple[str, str]]:
+    """`--key value` and `--key=value` as pairs.
+
+    Raises:
+        InputError: a key without a value, or a value without a key.
+
+    >>> pairs(["--a.b", "1", "--c=2"])
+    [('a.b', '1'), ('c', '2')]
+    """
+    found, rest = [], list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise InputError(f"arguments: expected --key value, got {word!r}; put a key such as --trainer.max_epochs before")
+        key, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest or rest[0].startswith("--"):
+                raise InputError(f"--{key}: expected a value, got none; write --{key} VALUE")
+            value = rest.pop(0)
+        found.append((key, value))
+    return found
+
+
+def with_new_classes(tree: Tree, overrides: list[tuple[str, str]]) -> tuple[Tree, list[tuple[str, str]]]:
+    """Apply the overrides that name another class; the others are returned to be parsed by their types.
+
+    >>> with_new_classes({"o": {"class_path": "Adam", "init_args": {"eps": 1}}}, [("o", "SGD"), ("o.lr", "0.1")])
+    ({'o': {'class_path': 'SGD'}}, [('o.lr', '0.1')])
+    """
+    left = []
+    for key, value in overrides:
+        parts = key.removesuffix(".class_path").split(".")
+        node = _node(tree, parts)
+        if isinstance(node, dict) and "class_path" in node and not value.startswith("{"):
+            if node["class_path"] != value:
+                tree = _replaced(tree, parts, {"class_path": value} if value not in ("null", "none") else None)
+        else:
+            left.append((key, value))
+    return tree, left
+
+
+def _step(node: Any, part: str) -> str | None:
+    # `model.optimizer` means model.init_args.optimizer: init_args may be left out, as jsonargparse allows.
+    if not isinstance(node, dict):
+        return None
+    if part in node:
+        return part
+    return "init_args" if "class_path" in node and part in (node.get("init_args") or {}) else None
+
+
+def _node(tree: Any, parts: list[str]) -> Any:
+    for part in parts:
+        step = _step(tree, part)
+        if step is None:
+            return None
+        tree = tree[step] if step == part else tree[step][part]
+    return tree
+
+
+def _replaced(tree: Tree, parts: list[str], value: Any) -> Tree:
+    first, *rest = parts
+    if _step(tree, first) == "init_args" and first != "init_args":
+        return {**tree, "init_args": _replaced(tree["init_args"], parts, value)}
+    return {**tree, first: _replaced(tree[first], rest, value) if rest else value}

@@ -1,0 +1,226 @@
+"""What happens in a run: folder, training, test, figures, report; and how a finished run is read again."""
+
+import resource
+import shutil
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from zoo.errors import InputError
+from zoo.reports import run_sections, write_report
+from zoo.training.checkpoints import AtomicCheckpointIO, Checkpointer, read_checkpoint, save_atomically
+from zoo.training.config_cli import Parts, make
+from zoo.training.configuration import Tree, read_yaml
+from zoo.training.progress import FitProgress
+from zoo.training.record import Record
+from zoo.training.run_folder import RunFolder, new_run, open_run, versions
+
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+
+# What may change when a run goes on: how long and how loud, not what is trained on what.
+RESUMABLE = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time", "trainer.logger", "trainer.callbacks")
+
+
+def fit(name: str, tree: Tree, overrides: list[tuple[str, str]], root: str | Path = "runs") -> int:
+    """Train a recipe in a new run folder, test it and write the report; returns the exit code.
+
+    Args:
+        name: task/recipe, which names the folder.
+        tree: the configuration, recipe and overlays merged.
+        overrides: keys and values of the command line.
+        root: folder of all runs.
+    """
+    parts = make(tree, overrides)
+    parts.data.setup("fit")  # bad data end here, before a folder is made
+    run = new_run(root, name)
+    if parts.trainer.is_global_zero:
+        run.write(run.config, parts.config)
+        run.write(run.versions, {**versions(), "data_hash": _data_hash(parts)})
+    try:
+        return _train(parts, run, resume=False)
+    except InputError:
+        if parts.trainer.global_step == 0:
+            shutil.rmtree(run.path, ignore_errors=True)  # nothing half-written stays behind
+        raise
+
+
+def resume(where: str | Path, overrides: list[tuple[str, str]], root: str | Path = "runs") -> int:
+    """Go on with a run from its last checkpoint, to the same bits as if it had never stopped.
+
+    The command line beats the run's configuration, and may change only how long the run is; a checkpoint holds
+    state and no settings.
+
+    Raises:
+        InputError: no such run, nothing to go on from, or an override that would make it another run.
+    """
+    run = open_run(where, root)
+    for key, _ in overrides:
+        if key not in RESUMABLE:
+            raise InputError(
+                f"--resume: expected one of {', '.join(RESUMABLE)}, got {key}; start a new run to change anything else"
+            )
+    if not (run.checkpoints / "last.ckpt").is_file():
+        raise InputError(f"--resume: expected {run.path}/checkpoints/last.ckpt, got none; start the run anew")
+    read_checkpoint(run.checkpoints / "last.ckpt")
+    return _train(make(read_yaml(run.config), overrides), run, resume=True)
+
+
+def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
+    task, data, trainer = parts.task, parts.data, parts.trainer
+    first = trainer.is_global_zero
+    lock = run.lock() if first else None
+    record = Record(run.record if first else ":memory:")
+    task.write_readings_to(record)
+    checkpointer = Checkpointer(run.checkpoints, *task.best_metric, config=parts.config)
+    trainer.callbacks += [checkpointer, FitProgress()]
+    trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+    if first:
+        parameters = sum(p.numel() for p in task.net.parameters() if p.requires_grad)
+        print(f"{run.name}: {type(task.net).__name__}, {parameters:,} parameters, {trainer.precision}", flush=True)
+    started = time.perf_counter(), time.process_time()
+    try:
+        with warnings.catch_warnings():
+            _quiet_lightning()
+            trainer.fit(task, datamodule=data, ckpt_path=str(checkpointer.last) if resume else None, weights_only=True)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        return _stopped(run, checkpointer, trainer.global_step)
+    spent = {"seconds": time.perf_counter() - started[0], "cpu_seconds": time.process_time() - started[1]}
+    figures = _test(parts)
+    if first:
+        _finish(parts, run, record, figures, spent)
+    record.close()
+    if lock:
+        lock.release()
+    return 0
+
+
+def _finish(parts: Parts, run: RunFolder, record: Record, figures: dict[str, float], spent: dict[str, float]) -> None:
+    facts = {
+        **figures,
+        "epochs": parts.trainer.current_epoch,
+        "steps": parts.trainer.global_step,
+        "parameters": sum(p.numel() for p in parts.task.net.parameters()),
+        "fit_seconds": round(spent["seconds"], 2),
+        "fit_cpu_seconds": round(spent["cpu_seconds"], 2),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    run.write(run.metrics, facts)
+    sections = [*run_sections(record), *parts.task.report_sections(parts.data)]
+    subtitle = f"{type(parts.task.net).__name__} on {type(parts.data).__name__}, {_machine()}"
+    page = write_report(run.path, run.name, subtitle, facts, sections, parts.config)
+    for name, value in figures.items():
+        print(f"{name}: {value:.4f}")
+    print(f"run:    {_shown(run.path)}\nreport: {_shown(page)}", flush=True)
+
+
+def _test(parts: Parts) -> dict[str, float]:
+    has_test = getattr(parts.data, "test_dataloader", None) is not None
+    if not has_test or parts.trainer.fast_dev_run:
+        return {}
+    with warnings.catch_warnings():
+        _quiet_lightning()
+        results = parts.trainer.test(parts.task, datamodule=parts.data, verbose=False)
+    return {name: float(value) for result in results for name, value in result.items()}
+
+
+def evaluate(where: str | Path, split: str, overrides: list[tuple[str, str]], root: str | Path = "runs") -> int:
+    """Print the figures of a run on its "validation" or "test" split."""
+    parts = read_run(where, overrides, root)
+    with warnings.catch_warnings():
+        _quiet_lightning()
+        judge = parts.trainer.validate if split == "validation" else parts.trainer.test
+        results = judge(parts.task, datamodule=parts.data, verbose=False)
+    if not results:
+        raise InputError(f"{split}: expected examples, got none; the run keeps no {split} split")
+    for result in results:
+        for name, value in result.items():
+            print(f"{name}: {value:.4f}")
+    return 0
+
+
+def predict(where: str | Path, output: str | Path | None, overrides: list[tuple[str, str]], root: str | Path) -> int:
+    """Write what a run predicts for its predict split, as tensors, to `output`."""
+    parts = read_run(where, overrides, root)
+    with warnings.catch_warnings():
+        _quiet_lightning()
+        batches = parts.trainer.predict(parts.task, datamodule=parts.data)
+    joined = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+    path = Path(output or open_run(where, root).path / "predictions.pt")
+    save_atomically(joined, path)
+    print(f"{', '.join(f'{name} {list(value.shape)}' for name, value in joined.items())}: {_shown(path)}")
+    return 0
+
+
+def read_run(where: str | Path, overrides: list[tuple[str, str]] = (), root: str | Path = "runs") -> Parts:
+    """The task of a run with its trained weights, its data and a trainer.
+
+    Args:
+        where: a run folder or recipe name (its last checkpoint is taken), or a checkpoint, in its folder or alone.
+        overrides: keys and values that change the configuration.
+        root: folder of all runs.
+
+    Raises:
+        InputError: no such run, or weights that do not fit the net.
+    """
+    path = Path(where)
+    if path.is_file():
+        checkpoint = read_checkpoint(path)
+        tree = _tree_of(checkpoint, path)
+    else:
+        run = open_run(where, root)
+        checkpoint, tree = read_checkpoint(run.checkpoints / "last.ckpt"), read_yaml(run.config)
+    parts = make(tree, list(overrides))
+    try:
+        parts.task.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"checkpoint: expected weights of this net, got others ({reason}); check --model.net") from error
+    parts.task.eval()
+    return parts
+
+
+def read_config(text: str) -> Tree:
+    """A resolved configuration as a tree."""
+    return yaml.safe_load(text)
+
+
+def _tree_of(checkpoint: dict[str, Any], path: Path) -> Tree:
+    text = checkpoint.get("config")
+    if not text:
+        raise InputError(f"checkpoint: expected a configuration inside {path}, got none; use one that `zoo fit` wrote")
+    return read_config(text)
+
+
+def _stopped(run: RunFolder, checkpointer: Checkpointer, step: int) -> int:
+    if checkpointer.last.is_file():
+        kept = read_checkpoint(checkpointer.last)["global_step"]
+        print(f"\nstopped at step {step}, kept up to step {kept}; go on with: zoo fit --resume {_shown(run.path)}")
+    else:
+        print(f"\nstopped at step {step}, before the first checkpoint; start again")
+    return INTERRUPTED
+
+
+def _machine() -> str:
+    packages = versions()["packages"]
+    return f"gradient-zoo {packages['gradient-zoo']}, torch {packages['torch']}"
+
+
+def _data_hash(parts: Parts) -> str | None:
+    data_hash = getattr(parts.data, "data_hash", None)
+    return data_hash() if data_hash else None
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _quiet_lightning() -> None:
+    # Advice about workers and intervals that does not apply to loaders in memory.
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
