@@ -7,8 +7,10 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from tasks.vision.explain import classification_sections, explain_sections
 from tasks.vision.losses import classification_loss, correct
 from zoo.errors import InputError
+from zoo.reports import Section
 from zoo.training.task import Score, TaskModule
 
 Batch = tuple[Tensor, Tensor]  # images_NCHW, labels: [N] classes or [N, C] probabilities
@@ -37,6 +39,8 @@ class ImageClassification(TaskModule):
         self.label_smoothing = label_smoothing
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         net.to(memory_format=self.memory_format)
+
+    best_metric = ("val/accuracy", "max")
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """One term, the cross-entropy."""
@@ -68,6 +72,14 @@ class ImageClassification(TaskModule):
             return logits_NC.gather(1, repeated[:, None])[:, 0]
 
         return images_NCHW, logit_of_label
+
+    def report_sections(self, data: Any) -> list[Section]:
+        """Confusion matrix, worst mistakes and saliency overlays of the test split."""
+        return classification_sections(self, data)
+
+    def explain_sections(self, data: Any, **options: Any) -> list[Section]:
+        """Maps by several methods, with the checks that say whether they mean anything."""
+        return explain_sections(self, data, **options)
 
     def on_fit_start(self) -> None:
         """Refuse a net whose outputs are not the data's classes, before the first step."""

@@ -135,8 +135,8 @@ def deltas(record: Readings) -> Section | None:
         ("activation_gradient_norm", "||dL/da||, behind activation functions"),
     ):
         if (grid := _grid(record, quantity)) is not None:
-            rows, steps, values = grid
-            figures.append(heat_map(values, rows, steps, caption=caption))
+            rows, steps, values = grid  # written in the order of the backward pass: the input is to be at the top
+            figures.append(heat_map(values[::-1], rows[::-1], steps, caption=caption))
     lead = "The error signal on its way back, as in the backpropagation equations: dL/dW = delta times input."
     return Section("Deltas", lead, figures) if figures else None
 

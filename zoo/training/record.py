@@ -71,6 +71,12 @@ class Record:
         except sqlite3.OperationalError as error:
             raise InputError(f"record: expected room to write {self.path}, got {error}; free disk space") from error
 
+    def declare(self, layers: Iterable[str], quantity: str) -> None:
+        """Fix the order in which `series` lists the layers of a quantity, before any of them is written."""
+        with self._db:
+            for layer in layers:
+                self._series_id(layer, quantity)
+
     def truncate(self, steps: int) -> None:
         """Forget every reading at `steps` or later: what a resumed run is about to write again."""
         with self._db:

@@ -155,6 +155,38 @@ def predict(where: str | Path, output: str | Path | None, overrides: list[tuple[
     return 0
 
 
+def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[str, str]) -> int:
+    """Write explain.html: what the answers of a run depend on.
+
+    Args:
+        where: run or checkpoint.
+        overrides: keys and values that change the configuration.
+        options: root, output (a folder), methods (names with commas), choose, examples, steps.
+    """
+    root = options.get("root", "runs")
+    parts = read_run(where, overrides, root)
+    parts.data.setup("test")
+    wanted: dict[str, Any] = {}
+    if "methods" in options:
+        wanted["names"] = tuple(name.strip() for name in options["methods"].split(","))
+    if "choose" in options:
+        wanted["choose"] = options["choose"]
+    wanted |= {ours: _whole(key, options[key]) for key, ours in (("examples", "count"), ("steps", "steps")) if key in options}
+    sections = parts.task.explain_sections(parts.data, **wanted)
+    folder = Path(options["output"]) if "output" in options else open_run(where, root).path
+    folder.mkdir(parents=True, exist_ok=True)
+    subtitle = f"{type(parts.task.net).__name__} on {type(parts.data).__name__}, {_machine()}"
+    page = write_report(folder, f"What the answers of {where} rest on", subtitle, {}, sections, stem="explain")
+    print(f"page: {_shown(page)}")
+    return 0
+
+
+def _whole(key: str, text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"--{key}: expected a whole number of 1 or more, got {text!r}; mend the command")
+    return int(text)
+
+
 def read_run(where: str | Path, overrides: list[tuple[str, str]] = (), root: str | Path = "runs") -> Parts:
     """The task of a run with its trained weights, its data and a trainer.
 

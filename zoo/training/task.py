@@ -103,6 +103,10 @@ class TaskModule(LightningModule, ABC):
         """Sections that this task adds to the report of a run (zoo.reports.Section); none by default."""
         return []
 
+    def explain_sections(self, data: Any, **options: Any) -> list:
+        """Sections of the page that `zoo explain` writes."""
+        raise InputError(f"explain: expected a task that explains its answers, got {type(self).__name__}")
+
     # Training
 
     def objective(self, batch: Any) -> dict[str, Tensor]:
@@ -273,6 +277,9 @@ class TaskModule(LightningModule, ABC):
     def write_readings_to(self, record: Record) -> None:
         """Send readings to `record` (a file of the run folder) from now on."""
         self.monitor.record = record
+        names = [name for name, _ in self.net.named_parameters()]
+        for quantity in ("gradient_norm", "update_norm", "weight_norm"):
+            record.declare(names, quantity)
 
 
 def takes_total_steps(make_scheduler: Callable) -> bool:
