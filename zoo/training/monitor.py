@@ -27,7 +27,7 @@ class MonitorOptions:
         stop_on_nonfinite: end the run with the step and the layers as soon as a flush meets a NaN or infinite gradient.
     """
 
-    sample_every: int = 50
+    sample_every: int = 100
     flush_every: int = 50
     stop_on_nonfinite: bool = True
 
@@ -157,12 +157,14 @@ class GradientMonitor:
         held = self._held.pop(index, None)
         if held is None or held.names != names:
             return
-        updates = torch._foreach_norm(torch._foreach_sub([p.detach() for p in parameters], held.parameters))
         weights = torch._foreach_norm(held.parameters)
+        torch._foreach_sub_(held.parameters, [p.detach() for p in parameters])  # held ones are ours: no new memory
+        updates = torch._foreach_norm(held.parameters)
         for name, update, weight in zip(names, updates, weights, strict=True):
             self._scalars.append((held.step, name, "update_norm", update))
             self._scalars.append((held.step, name, "weight_norm", weight))
-        products = torch.stack([torch.sum(a * b) for a, b in zip(held.gradients, gradients, strict=True)])
+        pairs = zip(held.gradients, gradients, strict=True)
+        products = torch.stack([torch.dot(a.reshape(-1), b.reshape(-1)) for a, b in pairs])
         lengths = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(held.gradients))) * now.total_norm
         self._scalars.append((held.step, "", "gradient_cosine", products.sum() / lengths))
 

@@ -76,7 +76,7 @@ def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
     record = Record(run.record if first else ":memory:")
     task.write_readings_to(record)
     checkpointer = Checkpointer(run.checkpoints, *task.best_metric, config=parts.config)
-    trainer.callbacks += [checkpointer, FitProgress()]
+    trainer.callbacks += [checkpointer, *([] if trainer.progress_bar_callback else [FitProgress()])]
     trainer.strategy.checkpoint_io = AtomicCheckpointIO()
     if first:
         parameters = sum(p.numel() for p in task.net.parameters() if p.requires_grad)

@@ -1,11 +1,14 @@
 """Lightning's Trainer with the defaults that a gradient-aware run needs; a recipe can override each."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.connector import _PRECISION_INPUT
+from pytorch_lightning.callbacks import Checkpoint, ProgressBar
+from pytorch_lightning.profilers import PassThroughProfiler
 
 # What differs from Lightning's own defaults, and why.
 DEFAULTS: dict[str, Any] = {
@@ -17,6 +20,16 @@ DEFAULTS: dict[str, Any] = {
     "inference_mode": False,  # saliency in test and predict needs tensors that can require a gradient
     "num_sanity_val_steps": 0,  # data are checked by the data module, in one line
 }
+
+
+class NoProfiler(PassThroughProfiler):
+    """Measures nothing, and costs nothing: Lightning opens a generator for each of 30 measurements a step."""
+
+    _nothing = nullcontext()
+
+    def profile(self, action_name: str) -> nullcontext:
+        """A context that does nothing."""
+        return self._nothing
 
 
 class Trainer(pl.Trainer):
@@ -33,6 +46,12 @@ class Trainer(pl.Trainer):
     def __init__(self, precision: _PRECISION_INPUT | Literal["auto"] = "32-true", **kwargs: Any):
         for name, value in DEFAULTS.items():
             kwargs.setdefault(name, value)
+        given = kwargs.get("callbacks") or []
+        for option, kind in (("enable_checkpointing", Checkpoint), ("enable_progress_bar", ProgressBar)):
+            if any(isinstance(one, kind) for one in (given if isinstance(given, list) else [given])):
+                kwargs[option] = True  # Lightning refuses such a callback otherwise
+        if kwargs.get("profiler") is None:
+            kwargs["profiler"] = NoProfiler()
         super().__init__(precision=fastest_precision() if precision == "auto" else precision, **kwargs)
 
 

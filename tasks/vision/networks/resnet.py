@@ -59,6 +59,7 @@ class ResNet(nn.Module):
         activation: makes the activation function.
         norm: makes the normalisation of a number of channels.
         dropout: probability before the last layer.
+        pool: side of the grid of means that the last layer sees; 1 forgets positions, as in the paper.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class ResNet(nn.Module):
         activation: Callable[[], nn.Module] = nn.ReLU,
         norm: Callable[[int], nn.Module] = batch_norm,
         dropout: float = 0.0,
+        pool: int = 1,
     ):
         super().__init__()
         self.in_channels = in_channels
@@ -85,9 +87,9 @@ class ResNet(nn.Module):
                 stage.append(ResidualBlock(channels, width * 2**i, stride, activation, norm))
                 channels = width * 2**i
             self.stages.append(stage)
-        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.pool = nn.AdaptiveAvgPool2d(pool)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(channels, num_classes)
+        self.classifier = nn.Linear(channels * pool**2, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
