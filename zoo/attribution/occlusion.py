@@ -42,9 +42,9 @@ def occlusion(
     starts = [_starts(side, w, s) for side, w, s in zip(sides, windows, strides, strict=True)]
     masks = torch.stack([_mask(sides, corner, windows) for corner in product(*starts)]).to(inputs.device)
     covered = baseline_like(baseline, inputs)
-    total, counts = torch.zeros_like(inputs), masks.sum(0)
     with differentiable(), torch.no_grad():
-        x = inputs.detach().clone()
+        x, counts = inputs.detach().clone(), masks.sum(0)
+        total = torch.zeros_like(x)
         whole = checked_score(score, x)
         at_once = max(1, rows // len(x))
         for first in range(0, len(masks), at_once):
@@ -60,9 +60,8 @@ def _each(value: int | Sequence[int], dimensions: int) -> list[int]:
 
 
 def _starts(side: int, window: int, stride: int) -> list[int]:
-    # The last window ends at the border, as captum's does when the stride does not fit.
-    regular = list(range(0, side - window + 1, stride))
-    return regular if regular[-1] == side - window else [*regular, side - window]
+    # Where the stride does not fit, the last window is cut at the border, as captum's is.
+    return [number * stride for number in range(-(-(side - window) // stride) + 1)]
 
 
 def _mask(sides: Sequence[int], corner: Sequence[int], windows: Sequence[int]) -> Tensor:

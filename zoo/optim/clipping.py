@@ -165,11 +165,10 @@ class ZClip(Clipping):
         spike = (z > self.threshold) & (self.seen >= self.warmup)
         limit = torch.where(spike, self.mean + self.threshold**2 / z.clamp(min=TINY) * deviation, norm)
         if observe:
-            self._observe(torch.where(spike, limit, norm))
+            self._observe(torch.where(spike, limit, norm), torch.isfinite(norm))
         return scale_to(gradients, total_norm, limit.to(total_norm))
 
-    def _observe(self, norm: Tensor) -> None:
-        finite = torch.isfinite(norm)
+    def _observe(self, norm: Tensor, finite: Tensor) -> None:
         # During warm-up plain averages, afterwards exponential ones: one update with a falling weight.
         weight = torch.where(self.seen < self.warmup, 1 / (self.seen + 1), torch.full_like(self.seen, 1 - self.decay))
         delta = torch.where(finite, norm - self.mean, torch.zeros_like(norm))
