@@ -7,6 +7,7 @@ import shutil
 import urllib.error
 import urllib.request
 import zlib
+from http.client import HTTPException
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,11 +17,15 @@ from zoo.errors import InputError
 CHUNK = 1 << 20
 
 
-def fetch(url: str, to: str | Path, checksum: str, local: str | Path | None = None, content: str = "") -> Path:
+def fetch(
+    url: str | list[str], to: str | Path, checksum: str, local: str | Path | None = None, content: str = ""
+) -> Path:
     """The file at `to`, fetched when it is missing, with the checksum verified.
 
+    A download that breaks off stays beside it as `<name>.partial`; the next call asks only for the rest.
+
     Args:
-        url: where it lives; its last part is the file's name in a local copy.
+        url: where it lives, or several such places to ask in turn; the last part is its name in a local copy.
         to: where it shall lie.
         checksum: "md5:..." or "sha256:...".
         local: folder that holds a copy; the network is not asked then.
@@ -29,24 +34,39 @@ def fetch(url: str, to: str | Path, checksum: str, local: str | Path | None = No
     Raises:
         InputError: the file cannot be had, or it is not the one that was published.
     """
-    to = Path(to)
+    urls, to = [url] if isinstance(url, str) else url, Path(to)
     if to.is_file() and _is_right(to, checksum, content):
         return to
-    to.parent.mkdir(parents=True, exist_ok=True)
     partial = to.with_name(to.name + ".partial")
-    if local is not None:
-        source = Path(local) / url.rpartition("/")[2]
-        if not source.is_file():
-            raise InputError(f"--from: expected {source.name} in {local}, got no such file; give its folder")
-        shutil.copyfile(source, partial)
-    else:
-        _download(url, partial)
-    if not _is_right(partial, checksum, content):
-        got = digest_of(partial, checksum)
-        partial.unlink()
-        raise InputError(f"{to.name}: expected {checksum}, got {got}; the copy is damaged or another version, fetch anew")
-    os.replace(partial, to)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        if local is None:
+            _download_from_any(urls, partial)
+        else:
+            _copy(Path(local) / urls[0].rpartition("/")[2], partial)
+        if not _is_right(partial, checksum, content):
+            got = digest_of(partial, checksum)
+            partial.unlink()
+            raise InputError(f"{to.name}: expected {checksum}, got {got}; it is damaged or another version, fetch anew")
+        os.replace(partial, to)
+    except OSError as error:
+        raise InputError(f"{to.name}: expected to write {to}, got {error.strerror}; free space or mend permissions") from error
     return to
+
+
+def _copy(source: Path, partial: Path) -> None:
+    if not source.is_file():
+        raise InputError(f"--from: expected {source.name} in {source.parent}, got no such file; give its folder")
+    shutil.copyfile(source, partial)
+
+
+def _download_from_any(urls: list[str], partial: Path) -> None:
+    for url in urls[:-1]:
+        try:
+            return _download(url, partial)
+        except InputError:
+            continue  # the next place may answer; the last one's complaint is told
+    return _download(urls[-1], partial)
 
 
 def _download(url: str, partial: Path) -> None:
@@ -60,17 +80,27 @@ def _download(url: str, partial: Path) -> None:
             bar = tqdm(total=size, initial=done, unit="B", unit_scale=True, desc=partial.stem)
             with partial.open("ab" if done else "wb") as file, bar:
                 while block := response.read(CHUNK):
-                    file.write(block)
+                    _write(file, block, partial)
                     bar.update(len(block))
     except urllib.error.HTTPError as error:
         if error.code == 416:  # nothing left to send: the partial file is whole, or the checksum will tell
             return
         raise InputError(f"download: expected {url}, got HTTP {error.code}; use --from DIR with a copy") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", error)
+    except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
         raise InputError(
             f"download: expected an answer from {url}, got {reason}; start again to go on, or use --from DIR"
         ) from error
+    got = partial.stat().st_size
+    if size is not None and got < size:  # http.client ends quietly when the other side hangs up
+        raise InputError(f"download: expected {size} bytes from {url}, got {got}; start again to go on from there")
+
+
+def _write(file, block: bytes, partial: Path) -> None:
+    try:
+        file.write(block)
+    except OSError as error:
+        raise InputError(f"download: expected to write {partial}, got {error.strerror}; free space, start again") from error
 
 
 def _is_right(path: Path, checksum: str, content: str) -> bool:

@@ -3,63 +3,39 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from zoo.data.seeded_order import SeededOrder, distributed_rank
 from zoo.errors import InputError
 
 Batch = tuple[Tensor, ...]
 
 
-class SeededOrder:
-    """Order of the examples: a pure function of (seed, epoch), cut into equal shares for the ranks.
-
-    Lightning tells a loader's `sampler` the epoch, so that a resumed run goes on with the order it would have had.
-    """
-
-    def __init__(self, examples: int, shuffle: bool, seed: int | None):
-        self.examples, self.shuffle, self._seed, self.epoch = examples, shuffle, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order comes next."""
-        self.epoch = epoch
-
-    def indices(self, rank: int = 0, ranks: int = 1) -> Tensor | None:
-        """Indices of this rank; None when they are all examples in their own order.
-
-        Shuffled (training) shares are made equal by repeating a few examples, since ranks step together; shares in
-        order (evaluation) are not, so that every example counts once.
-        """
-        if not self.shuffle:
-            return None if ranks == 1 else torch.arange(rank, self.examples, ranks)
-        seed = torch.initial_seed() if self._seed is None else self._seed
-        generator = torch.Generator().manual_seed((seed + 0x9E3779B9 * (self.epoch + 1)) % 2**63)
-        order = torch.randperm(self.examples, generator=generator)
-        missing = -self.examples % ranks
-        return torch.cat([order, order[:missing]])[rank::ranks] if ranks > 1 else order
-
-    def __len__(self) -> int:
-        return self.examples
-
-
 class TensorLoader:
     """Batches of tensors that share their first dimension; takes a DataLoader's place in Lightning.
 
+    Every rank has the same number of batches. Shuffled ranks get equal shares, by repeating a few examples; in order
+    (evaluation) every example counts once, so that batches of several ranks may be smaller than `batch_size`.
+
     Args:
         tensors: all with N examples.
-        batch_size: examples a batch; the last one may be smaller.
+        batch_size: examples a batch and rank; the last one may be smaller.
         shuffle: a new order every epoch, from `seed` alone.
         drop_last: leave a smaller last batch out.
         seed: of the order; by default the one given to torch.manual_seed, the same on all ranks.
         transform: called with each batch, for whole-batch augmentation.
+        rank: (this process's, how many there are); by default torch.distributed's when iteration starts.
 
     Raises:
-        InputError: no examples, lengths that differ, or a batch size below 1.
+        InputError: no examples, lengths that differ, a batch size below 1, or `drop_last` that leaves nothing.
 
+    >>> import torch
     >>> loader = TensorLoader((torch.arange(5),), batch_size=2)
     >>> [batch[0].tolist() for batch in loader]
     [[0, 1], [2, 3], [4]]
     """
+
+    batch_sampler = None  # a DataLoader has one, and Lightning asks
 
     def __init__(
         self,
@@ -69,51 +45,96 @@ class TensorLoader:
         drop_last: bool = False,
         seed: int | None = None,
         transform: Callable[[Batch], Any] | None = None,
+        rank: tuple[int, int] | None = None,
     ):
         lengths = {len(tensor) for tensor in tensors}
         if len(lengths) != 1 or 0 in lengths:
             raise InputError(f"data: expected tensors of one length above 0, got {sorted(lengths)}; mend the split")
         if batch_size < 1:
             raise InputError(f"batch_size: expected 1 or more, got {batch_size}; mend the recipe")
-        self.tensors, self.batch_size, self.drop_last, self.transform = tensors, batch_size, drop_last, transform
-        self.sampler = SeededOrder(lengths.pop(), shuffle, seed)
-        self.batch_sampler = None  # DataLoader has one; Lightning asks
+        self.tensors, self.batch_size, self.drop_last = tensors, batch_size, drop_last
+        self.transform, self.rank = transform, rank
+        self.sampler = SeededOrder(lengths.pop(), shuffle, seed, even=drop_last)
+        if len(self) == 0:
+            raise InputError(
+                f"batch_size: expected {self.sampler.share(*self._place())} or less with drop_last, got {batch_size}; "
+                "else there is no batch"
+            )
         self._next_batch = 0
         self._resume: dict[str, int] | None = None
 
     def __len__(self) -> int:
-        """Batches of this rank in one epoch."""
-        rank, ranks = distributed_rank()
-        examples = self.sampler.examples
-        share = -(-examples // ranks) if self.sampler.shuffle else len(range(rank, examples, ranks))
-        return share // self.batch_size if self.drop_last else -(-share // self.batch_size)
+        """Batches of a rank in one epoch, the same for all."""
+        _, ranks = self._place()
+        largest, smallest = self.sampler.share(0, ranks), self.sampler.share(ranks - 1, ranks)
+        batches = largest // self.batch_size if self.drop_last else -(-largest // self.batch_size)
+        return min(batches, smallest)
 
     def __iter__(self) -> Iterator[Any]:
-        """One epoch, or what is left of it after `load_state_dict`."""
-        resume, self._resume = self._resume, None
-        goes_on = resume is not None and resume["epoch"] == self.sampler.epoch
-        indices = self.sampler.indices(*distributed_rank())
-        for number in range(resume["batch"] if goes_on else 0, len(self)):
+        """One epoch, or what is left of it after `load_state_dict`.
+
+        Nothing is read before the first `next`: Lightning makes the iterator first and tells the epoch afterwards.
+        """
+        first = self._first_batch()
+        indices = self.sampler.indices(*self._place())
+        if indices is not None:
+            indices = indices.to(self.tensors[0].device)
+        for number, (start, stop) in enumerate(self._borders()[first:], first):
             self._next_batch = number + 1
-            start, stop = number * self.batch_size, (number + 1) * self.batch_size
             if indices is None:
                 batch = tuple(tensor[start:stop] for tensor in self.tensors)
             else:
                 chosen = indices[start:stop]
                 batch = tuple(tensor.index_select(0, chosen) for tensor in self.tensors)
             yield self.transform(batch) if self.transform else batch
+        self.sampler.repeats += 1
+        self._next_batch = 0
 
     def state_dict(self) -> dict[str, int]:
-        """Epoch and the batch that comes next."""
-        return {"epoch": self.sampler.epoch, "batch": self._next_batch}
+        """Epoch, the batch that comes next, and what the order depends on."""
+        if self._resume is not None:
+            return dict(self._resume)
+        order = self.sampler
+        place = {"epoch": order.epoch, "shift": order.shift, "repeats": order.repeats, "batch": self._next_batch}
+        return place | self._shape() | {"seed": order.read_seed()}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on in the epoch and at the batch that `state_dict` told."""
-        self._resume = state
+        self._resume = dict(state)
+        self.sampler.set_epoch(state["epoch"])
+        if self.sampler.seed is None:
+            self.sampler.seed = state["seed"]
 
+    def _first_batch(self) -> int:
+        state, self._resume = self._resume, None
+        if state is None:
+            return 0
+        # With `max_steps` Lightning's epoch number runs ahead of the data: it counts a broken-off epoch as done and then
+        # goes on within it, and lets an empty one follow one that had just ended. Go by the data. (An epoch that ended
+        # has no batch left, or has repeated a loader shorter than its companions.)
+        told = self.sampler.epoch
+        ended = told > state["epoch"] and (state["batch"] >= len(self) or state["repeats"] > 0)
+        self.sampler.shift = state["epoch"] + state["shift"] + ended - told
+        if ended:
+            return 0
+        for name, now in self._shape().items():
+            if now != state[name]:
+                raise InputError(
+                    f"{name}: expected {state[name]}, as in the checkpoint within an epoch, got {now}; "
+                    f"resume with {state[name]}"
+                )
+        self.sampler.repeats = state["repeats"]
+        return state["batch"]
 
-def distributed_rank() -> tuple[int, int]:
-    """This process's rank and the number of ranks; (0, 1) without torch.distributed."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
+    def _shape(self) -> dict[str, int]:
+        return {"batch_size": self.batch_size, "examples": self.sampler.examples, "processes": self._place()[1]}
+
+    def _place(self) -> tuple[int, int]:
+        return self.rank or distributed_rank()
+
+    def _borders(self) -> list[tuple[int, int]]:
+        count, share, size = len(self), self.sampler.share(*self._place()), self.batch_size
+        if self._place()[1] == 1 or self.sampler.shuffle or self.drop_last:
+            return [(number * size, min((number + 1) * size, share)) for number in range(count)]
+        # Shares differ by one example: cut evenly, or one rank would have a batch more and wait for the others.
+        return [(share * number // count, share * (number + 1) // count) for number in range(count)]
