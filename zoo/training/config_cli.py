@@ -43,6 +43,18 @@ class RecipeCLI(LightningCLI):
         except (ArgumentError, TypeError, ValueError) as error:
             raise InputError(in_one_line(str(error), parser)) from error
 
+    def instantiate_classes(self) -> None:
+        """Make the objects; what one of them says about its arguments comes through."""
+        try:
+            super().instantiate_classes()
+        except InputError:
+            raise
+        except ValueError as error:  # jsonargparse wraps what a constructor raises
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, InputError):
+                cause = cause.__cause__ or cause.__context__
+            raise cause or InputError(in_one_line(str(error), self.parser)) from None
+
 
 def make(tree: Tree, overrides: list[tuple[str, str]]) -> Parts:
     """The objects of a configuration.

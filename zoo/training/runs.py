@@ -70,15 +70,24 @@ def resume(where: str | Path, overrides: list[tuple[str, str]], root: str | Path
 
 
 def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
+    if not parts.trainer.is_global_zero:  # another rank of the same run
+        return _train_and_test(parts, run, Record(), resume)
+    lock = run.lock()
+    record = Record(run.record)
+    try:
+        return _train_and_test(parts, run, record, resume)
+    finally:
+        record.close()
+        lock.release()
+
+
+def _train_and_test(parts: Parts, run: RunFolder, record: Record, resume: bool) -> int:
     task, data, trainer = parts.task, parts.data, parts.trainer
-    first = trainer.is_global_zero
-    lock = run.lock() if first else None
-    record = Record(run.record if first else ":memory:")
     task.write_readings_to(record)
     checkpointer = Checkpointer(run.checkpoints, *task.best_metric, config=parts.config)
     trainer.callbacks += [checkpointer, *([] if trainer.progress_bar_callback else [FitProgress()])]
     trainer.strategy.checkpoint_io = AtomicCheckpointIO()
-    if first:
+    if trainer.is_global_zero:
         parameters = sum(p.numel() for p in task.net.parameters() if p.requires_grad)
         print(f"{run.name}: {type(task.net).__name__}, {parameters:,} parameters, {trainer.precision}", flush=True)
     started = time.perf_counter(), time.process_time()
@@ -90,11 +99,8 @@ def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
         return _stopped(run, checkpointer, trainer.global_step)
     spent = {"seconds": time.perf_counter() - started[0], "cpu_seconds": time.process_time() - started[1]}
     figures = _test(parts)
-    if first:
+    if trainer.is_global_zero:
         _finish(parts, run, record, figures, spent)
-    record.close()
-    if lock:
-        lock.release()
     return 0
 
 

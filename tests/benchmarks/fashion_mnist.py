@@ -1,0 +1,33 @@
+"""Fashion-MNIST: the recipe once, with its wall time on two cores and its peak memory.
+
+python tests/benchmarks/fashion_mnist.py DIR     (DIR holds fashion_mnist/images.pt; see data_scripts/fashion_mnist.py)
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.benchmarks.results import ROOT, report
+
+
+def report_run(folder: Path) -> None:
+    """Report the figures of a finished run of the recipe."""
+    figures = json.loads((folder / "metrics.json").read_text())
+    accuracy, seconds = 100 * figures["test/accuracy"], figures["fit_seconds"]
+    note = f"{figures['parameters']:,} parameters, {seconds / 60:.1f} min, seed 0"
+    met = accuracy >= 93.0 and figures["parameters"] < 300_000 and seconds <= 900
+    report("Fashion-MNIST, under 300 k parameters, CPU", ">= 93.0 % in <= 15 min", [accuracy], met, "%", note)
+    memory = figures["peak_memory_mb"] / 1000
+    report("peak memory of a fit", "<= 1.5 GB", [memory], memory <= 1.5, "GB", "Fashion-MNIST, whole process")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as root:
+        code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from zoo.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        asked = [sys.executable, "-c", code, "fit", "vision/fashion_mnist", "--root", root, "--data.root", sys.argv[1]]
+        subprocess.run(asked, check=True)
+        report_run(Path(root) / "vision" / "fashion_mnist" / "1")
