@@ -1,17 +1,16 @@
-"""MNIST (LeCun et al. 1998): 60,000 and 10,000 handwritten digits, 28x28.
-
-python data_scripts/mnist.py [--to data] [--from DIR]
-"""
-
-import sys
-from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+"""MNIST (LeCun, Cortes and Burges 1998) -> data/mnist/images.pt."""
 
 from torchvision.datasets import MNIST
 
-from data_scripts.idx_images import main
+from tasks.vision.archives import idx_images, published_idx
+from zoo.data.script import DataScript
+
+SCRIPT = DataScript(
+    name="mnist",
+    about="MNIST: 60,000 + 10,000 handwritten digits, 28x28 grey; CC BY-SA 3.0; 12 MB to fetch.",
+    files=published_idx(MNIST),
+    convert=lambda folder: idx_images(folder, [str(digit) for digit in range(10)]),
+)
 
 if __name__ == "__main__":
-    sums = {file: f"md5:{md5}" for file, md5 in MNIST.resources}
-    sys.exit(main("mnist", MNIST.mirrors[-1], sums, [str(digit) for digit in range(10)], sys.argv[1:]))
+    raise SystemExit(SCRIPT.main())

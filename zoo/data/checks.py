@@ -22,6 +22,8 @@ def check_images(images_NCHW: Tensor, split: str, shape: tuple[int, int, int] | 
         raise InputError(
             f"{split} images: expected {list(shape)} as in training, got {list(images_NCHW.shape[1:])}; resize them"
         )
+    if images_NCHW.dtype != torch.uint8 and not images_NCHW.is_floating_point():
+        raise InputError(f"{split} images: expected uint8 or floats, got {images_NCHW.dtype}; convert them")
     if images_NCHW.is_floating_point():
         check_finite(images_NCHW, f"{split} images")
 
@@ -32,8 +34,7 @@ def check_finite(tensor: Tensor, name: str) -> None:
     Raises:
         InputError: naming the first bad example.
     """
-    # One reduction first: a sum is finite when all are (or nearly all), and costs no mask.
-    if torch.isfinite(tensor.sum()):
+    if torch.isfinite(tensor.sum()):  # cheap, and enough: a bad value would show; a sum that overflows is looked into
         return
     bad = ~torch.isfinite(tensor.flatten(1) if tensor.dim() > 1 else tensor.unsqueeze(1)).all(1)
     if bad.any():
@@ -65,5 +66,6 @@ def content_hash(*tensors: Tensor) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+        if tensor.numel():
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:16]

@@ -7,8 +7,11 @@ import shutil
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
+from ssl import SSLError
+from typing import BinaryIO
 
 from tqdm import tqdm
 
@@ -29,13 +32,13 @@ def fetch(
         to: where it shall lie.
         checksum: "md5:..." or "sha256:...".
         local: folder that holds a copy; the network is not asked then.
-        content: checksum of what a .gz file holds, which a copy packed anew (by a Linux distribution) keeps.
+        content: checksum of what a .gz file holds, for copies that were compressed anew.
 
     Raises:
         InputError: the file cannot be had, or it is not the one that was published.
     """
     urls, to = [url] if isinstance(url, str) else url, Path(to)
-    if to.is_file() and _is_right(to, checksum, content):
+    if to.is_file() and _is_published(to, checksum, content):
         return to
     partial = to.with_name(to.name + ".partial")
     try:
@@ -44,14 +47,24 @@ def fetch(
             _download_from_any(urls, partial)
         else:
             _copy(Path(local) / urls[0].rpartition("/")[2], partial)
-        if not _is_right(partial, checksum, content):
+        if not _is_published(partial, checksum, content):
             got = digest_of(partial, checksum)
             partial.unlink()
             raise InputError(f"{to.name}: expected {checksum}, got {got}; it is damaged or another version, fetch anew")
         os.replace(partial, to)
     except OSError as error:
-        raise InputError(f"{to.name}: expected to write {to}, got {error.strerror}; free space or mend permissions") from error
+        reason = error.strerror or error
+        raise InputError(f"{to.name}: expected to write {to}, got {reason}; free space or mend permissions") from error
     return to
+
+
+def _is_published(path: Path, checksum: str, content: str) -> bool:
+    if digest_of(path, checksum) == checksum:
+        return True
+    try:
+        return content != "" and digest_of(path, content, gzip.open) == content
+    except (OSError, EOFError, zlib.error):  # no gzip file, or half of one
+        return False
 
 
 def _copy(source: Path, partial: Path) -> None:
@@ -80,13 +93,14 @@ def _download(url: str, partial: Path) -> None:
             bar = tqdm(total=size, initial=done, unit="B", unit_scale=True, desc=partial.stem)
             with partial.open("ab" if done else "wb") as file, bar:
                 while block := response.read(CHUNK):
-                    _write(file, block, partial)
+                    file.write(block)
                     bar.update(len(block))
     except urllib.error.HTTPError as error:
+        error.close()  # it is an answer too, and holds a socket
         if error.code == 416:  # nothing left to send: the partial file is whole, or the checksum will tell
             return
         raise InputError(f"download: expected {url}, got HTTP {error.code}; use --from DIR with a copy") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
+    except (urllib.error.URLError, TimeoutError, ConnectionError, SSLError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise InputError(
             f"download: expected an answer from {url}, got {reason}; start again to go on, or use --from DIR"
@@ -96,30 +110,11 @@ def _download(url: str, partial: Path) -> None:
         raise InputError(f"download: expected {size} bytes from {url}, got {got}; start again to go on from there")
 
 
-def _write(file, block: bytes, partial: Path) -> None:
-    try:
-        file.write(block)
-    except OSError as error:
-        raise InputError(f"download: expected to write {partial}, got {error.strerror}; free space, start again") from error
-
-
-def _is_right(path: Path, checksum: str, content: str) -> bool:
-    if digest_of(path, checksum) == checksum:
-        return True
-    if not content:
-        return False
-    try:
-        with gzip.open(path) as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" == content
-    except (OSError, EOFError, zlib.error):
-        return False
-
-
-def digest_of(path: Path, like: str) -> str:
-    """Checksum of a file in the form of `like`, "md5:..." or "sha256:..."."""
+def digest_of(path: Path, like: str, opened: Callable[..., BinaryIO] = open) -> str:
+    """Checksum of a file, read through `opened`, in the form of `like`, "md5:..." or "sha256:..."."""
     algorithm = like.partition(":")[0]
     digest = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
+    with opened(path, "rb") as file:
         while block := file.read(CHUNK):
             digest.update(block)
     return f"{algorithm}:{digest.hexdigest()}"

@@ -109,9 +109,9 @@ class TensorLoader:
         state, self._resume = self._resume, None
         if state is None:
             return 0
-        # With `max_steps` Lightning's epoch number runs ahead of the data: it counts a broken-off epoch as done and then
-        # goes on within it, and lets an empty one follow one that had just ended. Go by the data. (An epoch that ended
-        # has no batch left, or has repeated a loader shorter than its companions.)
+        # With `max_steps` Lightning's epoch number runs ahead of the data: it counts a broken-off epoch as done and
+        # then goes on within it, and lets an empty one follow one that had just ended. Go by the data. (An epoch that
+        # ended has no batch left, or has repeated a loader shorter than its companions.)
         told = self.sampler.epoch
         ended = told > state["epoch"] and (state["batch"] >= len(self) or state["repeats"] > 0)
         self.sampler.shift = state["epoch"] + state["shift"] + ended - told
