@@ -20,7 +20,8 @@ def in_one_line(message: str, parser: ArgumentParser) -> str:
     for pattern, say in RULES:
         if found := re.search(pattern, message):
             return say(found, _where(message[: found.start()]), parser)
-    said = " ".join(message.split())[:300].rstrip(".")
+    reason = re.search(r"^\s*- (?!Does not validate|Expected|Not a valid|a class|a dict)(.+)$", message, re.MULTILINE)
+    said = " ".join((reason.group(1) if reason else message).split())[:300].rstrip(".")
     return f"{_where(message) or 'configuration'}: expected settings that fit, got: {said}; mend it"
 
 

@@ -201,12 +201,7 @@ class TaskModule(LightningModule, ABC):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""
-        try:
-            optimizer = optimizer_for(self.net, self._make_optimizer, self._decay_norms_and_biases)
-        except InputError:
-            raise
-        except ValueError as error:  # torch refuses a learning rate of -1 here, long after the configuration is read
-            raise InputError(f"optimizer: expected arguments it accepts, got: {error}; mend model.optimizer") from error
+        optimizer = optimizer_for(self.net, self._make_optimizer, self._decay_norms_and_biases)
         if self.constraints:
             optimizer.register_step_post_hook(lambda *_: self._constrain())
         if self._make_scheduler is None:
