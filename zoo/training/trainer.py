@@ -37,13 +37,19 @@ class Trainer(pl.Trainer):
 
     Args:
         precision: as Lightning's, or "auto" (see `fastest_precision`).
+        threads: CPU threads of torch; None leaves them. One is fastest for nets whose layers take microseconds: the
+            second then spends more time waiting than working.
         kwargs: as Lightning's.
 
     >>> Trainer(max_epochs=3, accelerator="cpu").max_epochs
     3
     """
 
-    def __init__(self, precision: _PRECISION_INPUT | Literal["auto"] = "32-true", **kwargs: Any):
+    def __init__(
+        self, precision: _PRECISION_INPUT | Literal["auto"] = "32-true", threads: int | None = None, **kwargs: Any
+    ):
+        if threads is not None:
+            torch.set_num_threads(threads)
         for name, value in DEFAULTS.items():
             kwargs.setdefault(name, value)
         given = kwargs.get("callbacks") or []
