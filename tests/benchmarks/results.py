@@ -13,7 +13,16 @@ def commit() -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
-def report(name: str, bar: str, values: list[float], met: bool, unit: str = "", note: str = "", digits: int = 2) -> None:
+def report(
+    name: str,
+    bar: str,
+    values: list[float],
+    met: bool,
+    unit: str = "",
+    note: str = "",
+    digits: int = 2,
+    measured: str = "",
+) -> None:
     """Print a result and append it to tests/benchmarks/results.jsonl.
 
     Args:
@@ -24,10 +33,11 @@ def report(name: str, bar: str, values: list[float], met: bool, unit: str = "", 
         unit: of the values.
         note: conditions, such as seeds.
         digits: behind the point.
+        measured: commit that was measured, where it is not the present one.
     """
     low, mean, high = (round(v, digits) for v in (min(values), sum(values) / len(values), max(values)))
     line = {"name": name, "bar": bar, "min": low, "mean": mean, "max": high, "runs": len(values), "unit": unit}
-    line |= {"met": bool(met), "note": note, "commit": commit()}
+    line |= {"met": bool(met), "note": note, "commit": measured or commit()}
     with (Path(__file__).parent / "results.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
     print(f"{'met ' if met else 'MISSED'} {name}: {low} / {mean} / {high} {unit} (bar: {bar}; {note})", flush=True)

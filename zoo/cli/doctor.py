@@ -81,26 +81,34 @@ def machine_problems() -> list[str]:
 
 def machine_facts() -> dict[str, str]:
     """Python, packages, cores, fast instructions, devices and extras."""
-    import torch
-
-    from zoo.training.trainer import cpu_flags, fastest_precision
-
     facts = {"python": platform.python_version(), "platform": platform.platform()}
     for package in RANGES:
         try:
             facts[package] = version(package)
         except PackageNotFoundError:
             facts[package] = "missing"
+    facts["cores"] = str(os.cpu_count())
+    try:
+        facts |= device_facts()
+    except Exception as error:  # a broken torch is told of as a problem; the rest is still worth showing
+        facts["devices"] = f"unknown, torch or Lightning cannot be imported: {' '.join(str(error).split())[:100]}"
+    for module, extra in EXTRAS.items():
+        facts[module] = "installed" if find_spec(module) else f"missing: pip install 'gradient-zoo[{extra}]'"
+    return facts
+
+
+def device_facts() -> dict[str, str]:
+    """Fast instructions, the precision that "auto" takes here, and CUDA devices."""
+    import torch
+
+    from zoo.training.trainer import cpu_flags, fastest_precision
+
     fast = sorted(cpu_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16"})
-    facts |= {
-        "cores": str(os.cpu_count()),
+    return {
         "instructions": ", ".join(fast) or "unknown",
         "precision auto": fastest_precision(),
         "cuda": ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())) or "none",
     }
-    for module, extra in EXTRAS.items():
-        facts[module] = "installed" if find_spec(module) else f"missing: pip install 'gradient-zoo[{extra}]'"
-    return facts
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -30,8 +30,10 @@ def run(arguments: list[str]) -> int:
     resumed = next((v for k, v in keys if k == "resume"), None)
     if resumed is not None:
         if recipe or overlays or show:
-            raise InputError("--resume: expected only a run and how long it is to go on, got a recipe or --config too; "
-                             "leave them out, the run has its own configuration")
+            raise InputError(
+                "--resume: expected only a run and how long it is to go on, got a recipe or --config too; "
+                "leave them out, the run has its own configuration"
+            )
         from zoo.training.runs import resume
 
         return resume(resumed, overrides, root)

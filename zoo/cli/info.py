@@ -1,6 +1,8 @@
 """`zoo info RECIPE`: what a recipe is, and its settings."""
 
-from zoo.cli.recipes import find_recipe
+from itertools import dropwhile
+
+from zoo.cli.recipes import find_recipe, read_lines
 from zoo.errors import InputError
 
 
@@ -12,7 +14,7 @@ def run(arguments: list[str]) -> int:
     print(f"{recipe.name}: {recipe.title}")
     for key, value in recipe.header.items():
         print(f"  {key}: {value}")
-    body = [line for line in recipe.path.read_text(encoding="utf8").splitlines() if not line.startswith("#")]
+    body = dropwhile(lambda line: line.startswith("#"), read_lines(recipe.path))
     print(f"\n{recipe.path}\n" + "\n".join(body))
     print("\nEvery value can be changed: zoo fit", recipe.name, "--trainer.max_epochs 3, or --config overlay.yaml")
     return 0

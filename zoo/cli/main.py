@@ -54,6 +54,9 @@ def _run(arguments: list[str]) -> int:
         print(f"gradient-zoo {__version__}")
         return 0
     if verb in VERBS:
+        if verb != "fit" and {"-h", "--help"} & set(rest):  # fit has a page of its own
+            print(f"zoo {verb}: {VERBS[verb]}")
+            return 0
         return importlib.import_module(f"zoo.cli.{verb}").run(rest)
     if verb.startswith("-"):
         raise InputError(f"zoo: expected a verb first, got {verb}; write e.g. zoo fit RECIPE {verb} ...")

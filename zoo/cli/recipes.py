@@ -10,6 +10,7 @@ other packages name by the entry-point group `zoo.recipes` (a module whose folde
 """
 
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from zoo.errors import InputError
@@ -30,10 +31,18 @@ def recipe_folders() -> list[Path]:
     package = Path(__file__).resolve().parents[1]
     own = [folder for folder in (package / "recipes", package.parent / "configs") if folder.is_dir()]
     from importlib.metadata import entry_points
+
+    return own[:1] + [folder for point in entry_points(group="zoo.recipes") if (folder := _folder_of(point.value))]
+
+
+def _folder_of(module: str) -> Path | None:
     from importlib.util import find_spec
 
-    others = [find_spec(point.value) for point in entry_points(group="zoo.recipes")]
-    return own[:1] + [Path(spec.origin).parent for spec in others if spec and spec.origin]
+    try:
+        spec = find_spec(module)
+    except ImportError:  # left behind by a package that is gone
+        return None
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def all_recipes() -> list[Recipe]:
@@ -45,16 +54,27 @@ def all_recipes() -> list[Recipe]:
 def read_recipe(name: str, path: Path) -> Recipe:
     """Read the header comment of a recipe; the YAML below it is not parsed."""
     title, header = "", {}
-    with path.open(encoding="utf8") as file:
-        for line in file:
-            if not line.startswith("#"):
-                break
-            key, colon, value = line[1:].strip().partition(": ")
-            if colon and key in ("command", "time", "expected", "data", "note"):
-                header[key] = value
-            elif not title:
-                title = line[1:].strip()
+    for line in takewhile(lambda line: line.startswith("#"), read_lines(path)):
+        key, colon, value = line[1:].strip().partition(": ")
+        if colon and key in ("command", "time", "expected", "data", "note"):
+            header[key] = value
+        elif not title:
+            title = line[1:].strip()
     return Recipe(name, path, title, header)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a recipe.
+
+    Raises:
+        InputError: the file cannot be read as text.
+    """
+    try:
+        return path.read_text(encoding="utf8").splitlines()
+    except OSError as error:
+        raise InputError(f"recipe: expected a YAML file, got {path} ({error.strerror}); mend the path") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"recipe: expected a YAML file in UTF-8, got other bytes in {path}; mend the file") from error
 
 
 def find_recipe(name: str) -> Recipe:
@@ -65,7 +85,7 @@ def find_recipe(name: str) -> Recipe:
     """
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
-        if not path.is_file():
+        if not path.exists():
             raise InputError(f"recipe: expected a YAML file, got {name}, which does not exist; mend the path")
         parent = path.resolve().parent.name
         return read_recipe(f"{parent}/{path.stem}", path)

@@ -1,9 +1,6 @@
 """Configuration -> objects, by LightningCLI; whatever is wrong with it is said in one line that names the mend."""
 
-import difflib
-import importlib
 import logging
-import re
 import warnings
 from argparse import ArgumentError
 from dataclasses import dataclass
@@ -13,8 +10,10 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.cli import LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from zoo.errors import InputError
+from zoo.training.config_errors import in_one_line
 from zoo.training.configuration import Tree, with_new_classes
 from zoo.training.task import TaskModule
 from zoo.training.trainer import DEFAULTS, Trainer
@@ -49,7 +48,7 @@ class RecipeCLI(LightningCLI):
             super().instantiate_classes()
         except InputError:
             raise
-        except ValueError as error:  # jsonargparse wraps what a constructor raises
+        except (ValueError, MisconfigurationException) as error:  # jsonargparse wraps what a constructor raises
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, InputError):
                 cause = cause.__cause__ or cause.__context__
@@ -67,6 +66,9 @@ def make(tree: Tree, overrides: list[tuple[str, str]]) -> Parts:
         InputError: a key, a value or a class that does not fit.
     """
     quiet()
+    for section in ("trainer", "model", "data"):
+        if not isinstance(tree.get(section, {}), dict | str):
+            raise InputError(f"{section}: expected a mapping, got {tree[section]!r}; mend the recipe or the overlay")
     tree, overrides = with_new_classes(tree, overrides)
     arguments = ["--config", yaml.safe_dump(tree), *(f"--{key}={value}" for key, value in overrides)]
     with warnings.catch_warnings():
@@ -95,56 +97,3 @@ def quiet() -> None:
     """Lightning's notices (seed, devices, tips) off; its warnings and errors stay."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def in_one_line(message: str, parser: ArgumentParser) -> str:
-    """jsonargparse's many lines about one mistake -> where, expected, got, the nearest right name.
-
-    Args:
-        message: text of the error.
-        parser: the parser that raised it, which knows the keys.
-    """
-    keys = re.findall(r'Parser key "([^"]+)"', message)
-    where = ".".join(keys)
-    classes = re.findall(r"Problem with given class_path '([^']+)'", message)
-    if found := re.search(r"Option '([^']+)' is not accepted|does not accept option '([^']+)'", message):
-        name = found.group(1) or found.group(2)
-        return _unknown_key(name, where, classes, parser, group=re.search(r"Group '([^']+)'", message))
-    if found := re.search(r"[Uu]nrecognized arguments: (.*)", message):
-        name = found.group(1).split()[0].lstrip("-").partition("=")[0]
-        return _unknown_key(name, "", [], parser, None)
-    if found := re.search(r"module '([^']+)' has no attribute '([^']+)'", message):
-        module, name = found.groups()
-        return f"{where}: expected a class, got {module}.{name}; {_nearest(name, dir(importlib.import_module(module)))}"
-    if found := re.search(r"Expected an? <class '([^']+)'>\. Got value: (\S+)", message):
-        return f"{where}: expected {found.group(1)}, got {found.group(2)}; mend the value"
-    if found := re.search(r'Key "([^"]+)" is required but not included', message):
-        missing = f"{where}.{found.group(1)}" if where else found.group(1)
-        return f"{missing}: expected a value, got none; give one in the recipe or as --{missing} VALUE"
-    return f"{where or 'configuration'}: {' '.join(message.split())[:400]}; mend the recipe or the argument"
-
-
-def _unknown_key(name: str, where: str, classes: list[str], parser: ArgumentParser, group: re.Match | None) -> str:
-    if classes:
-        known = _arguments_of(classes[-1])
-        place = f"{where} ({classes[-1].rpartition('.')[2]})"
-        return f"{place}: expected one of its arguments, got {name!r}; {_nearest(name, known)}"
-    known = [action.dest for action in parser._actions if action.dest not in ("help", "print_config")]
-    full = f"{group.group(1)}.{name}" if group else name
-    hint = _nearest(full, known) if "." in full and full.partition(".")[0] in known + ["trainer"] else ""
-    hint = hint or _nearest(full.partition(".")[0], ["trainer", "model", "data", "seed_everything"])
-    return f"configuration: expected a known key, got {full!r}; {hint}"
-
-
-def _arguments_of(class_path: str) -> list[str]:
-    module, _, name = class_path.rpartition(".")
-    parser = ArgumentParser(exit_on_error=False)
-    target = getattr(importlib.import_module(module), name)
-    add = parser.add_class_arguments if isinstance(target, type) else parser.add_function_arguments
-    add(target, "it", fail_untyped=False)
-    return sorted({a.dest.split(".")[1] for a in parser._actions if a.dest.startswith("it.")})
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known[:12])}"

@@ -39,7 +39,17 @@ def read_yaml(path: str | Path) -> Tree:
         raise InputError(f"{path}: expected YAML, got something else ({reason}); mend the file") from error
     if not isinstance(tree, dict):
         raise InputError(f"{path}: expected a mapping such as `trainer: ...`, got {type(tree).__name__}; mend the file")
-    return tree
+    return _without_dots(tree)
+
+
+def _without_dots(tree: Tree) -> Tree:
+    # `trainer.max_epochs: 3` at the top means the same as on the command line.
+    nested: Tree = {}
+    for key, value in tree.items():
+        for part in reversed(key.split(".")[1:] if isinstance(key, str) else []):
+            value = {part: value}
+        nested = merged(nested, {key.split(".")[0] if isinstance(key, str) else key: value})
+    return nested
 
 
 def merged(base: Tree, overlay: Tree) -> Tree:
@@ -49,11 +59,24 @@ def merged(base: Tree, overlay: Tree) -> Tree:
     {'a': {'class_path': 'Y'}}
     >>> merged({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
     {'a': {'x': 1, 'y': 3}}
+
+    As on the command line, `init_args` may be left out.
+
+    >>> merged({"a": {"class_path": "X", "init_args": {"p": 1}}}, {"a": {"p": 2}})
+    {'a': {'class_path': 'X', 'init_args': {'p': 2}}}
     """
-    if "class_path" in overlay and overlay["class_path"] != base.get("class_path"):
-        return overlay
+    if "class_path" in overlay:
+        if not same_class(overlay["class_path"], base.get("class_path")):
+            return overlay
+        overlay = {**overlay, "class_path": base["class_path"]}
+    elif "class_path" in base:
+        ours = {key: value for key, value in overlay.items() if key in ("init_args", "dict_kwargs")}
+        short = {key: value for key, value in overlay.items() if key not in ours}
+        overlay = {**ours, "init_args": merged(ours.get("init_args") or {}, short)} if short else ours
     result = dict(base)
     for key, value in overlay.items():
+        if isinstance(value, dict) and _is_class_path(base.get(key)):
+            base = {**base, key: {"class_path": base[key]}}
         if key.endswith("+"):
             result[key[:-1]] = [*(base.get(key[:-1]) or []), *(value if isinstance(value, list) else [value])]
         elif isinstance(value, dict) and isinstance(base.get(key), dict):
@@ -61,6 +84,26 @@ def merged(base: Tree, overlay: Tree) -> Tree:
         else:
             result[key] = value
     return result
+
+
+def _mapping(key: str, text: str) -> Tree:
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{key}: expected a mapping in YAML or JSON, got {text[:80]}; mend its braces") from error
+
+
+def same_class(name: str, former: str | None) -> bool:
+    """Whether a name, which may be short, is that of the former class.
+
+    >>> same_class("SGD", "torch.optim.SGD"), same_class("a.SGD", "torch.optim.SGD")
+    (True, False)
+    """
+    return former is not None and name in (former, former.rpartition(".")[2])
+
+
+def _is_class_path(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value) is not None
 
 
 def pairs(arguments: list[str]) -> list[tuple[str, str]]:
@@ -76,7 +119,9 @@ def pairs(arguments: list[str]) -> list[tuple[str, str]]:
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
-            raise InputError(f"arguments: expected --key value, got {word!r}; put a key such as --trainer.max_epochs before")
+            raise InputError(
+                f"arguments: expected --key value, got {word!r}; put a key such as --trainer.max_epochs before"
+            )
         key, equals, value = word[2:].partition("=")
         if not equals:
             if not rest or rest[0].startswith("--"):
@@ -96,11 +141,14 @@ def with_new_classes(tree: Tree, overrides: list[tuple[str, str]]) -> tuple[Tree
     for key, value in overrides:
         parts = key.removesuffix(".class_path").split(".")
         node = _node(tree, parts)
-        if isinstance(node, dict) and "class_path" in node and not value.startswith("{"):
-            if node["class_path"] != value:
-                tree = _replaced(tree, parts, {"class_path": value} if value not in ("null", "none") else None)
-        else:
+        if not (isinstance(node, dict) and "class_path" in node):
             left.append((key, value))
+            continue
+        new = {"class_path": value} if value not in ("null", "none") else None
+        if value.startswith("{"):  # a whole mapping is laid over, as an overlay would
+            new = merged(node, _mapping(key, value))
+        if new is None or not same_class(new["class_path"], node["class_path"]) or len(new) > 1:
+            tree = _replaced(tree, parts, new)
     return tree, left
 
 

@@ -80,6 +80,7 @@ class RunLock:
         except OSError as error:
             self._file.seek(0)
             holder = self._file.read().strip() or "unknown"
+            self._file.close()
             raise InputError(
                 f"run: expected {path.parent} to be free, got a run in it already (process {holder}); "
                 "wait for it, or start a new run"
