@@ -26,6 +26,9 @@ class Augmentation(ABC):
     def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
         """Images and labels, changed; labels are [N] classes, or [N, classes] after a mixing one."""
 
+    def check(self, num_classes: int) -> None:  # noqa: B027 most fit any data
+        """Refuse data that it does not fit; the data ask before training."""
+
 
 class Affine(Augmentation):
     """Rotation, shift, scale and shear of every image about its centre, zeros outside.
@@ -92,11 +95,15 @@ class Crop(Augmentation):
     def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
         """See `Augmentation`."""
         n, c, h, w = images_NCHW.shape
-        padded = pad(images_NCHW, [self.padding] * 4)
-        top, left = torch.randint(0, 2 * self.padding + 1, (2, n), device=images_NCHW.device)
-        rows = (top[:, None] + torch.arange(h, device=top.device))[:, None, :, None].expand(n, c, h, padded.shape[3])
-        columns = (left[:, None] + torch.arange(w, device=top.device))[:, None, None, :].expand(n, c, h, w)
-        return padded.gather(2, rows).gather(3, columns), labels
+        padded = pad(images_NCHW, [self.padding] * 4).contiguous()
+        height, width = padded.shape[2:]
+        top_N, left_N = torch.randint(0, 2 * self.padding + 1, (2, n), device=images_NCHW.device)
+        # Where every row of every window starts in memory; rows are then fetched whole, 4-7x faster than by pixel.
+        planes_NC = torch.arange(n * c, device=top_N.device).view(n, c) * height
+        rows_NCH = planes_NC[:, :, None] + (top_N[:, None] + torch.arange(h, device=top_N.device))[:, None]
+        starts_NCH = rows_NCH * width + left_N[:, None, None]
+        every_row = padded.as_strided((padded.numel() - w + 1, w), (1, 1))
+        return every_row.index_select(0, starts_NCH.flatten()).view(n, c, h, w), labels
 
 
 class Flip(Augmentation):
@@ -136,23 +143,52 @@ class Cutout(Augmentation):
         return images_NCHW.masked_fill(hole, 0.0), labels
 
 
-class Mixup(Augmentation):
-    """x <- lam x_i + (1 - lam) x_j, labels alike (Zhang et al. 2018), by torchvision."""
+class Mixing(Augmentation):
+    """One that mixes images of a batch and their labels, by torchvision; one lambda a batch, as in the papers.
+
+    Args:
+        num_classes: columns of the labels it makes.
+        alpha: of the Beta(alpha, alpha) that lambda is drawn from.
+    """
+
+    transform: type[v2.Transform]
+
+    def __init__(self, num_classes: int, alpha: float):
+        name = type(self).__name__
+        if num_classes < 2 or alpha <= 0:
+            raise InputError(f"{name}: expected num_classes >= 2 and alpha > 0, got {num_classes} and {alpha}; mend it")
+        self.num_classes = num_classes
+        self._mix = self.transform(alpha=alpha, num_classes=num_classes)
+
+    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
+        """See `Augmentation`; labels become [N, num_classes]."""
+        if labels.dim() != 1:
+            name, shape = type(self).__name__, list(labels.shape)
+            raise InputError(f"{name}: expected one class an image, got labels {shape}; mix once, by Mixup or CutMix")
+        return self._mix(images_NCHW, labels)
+
+    def check(self, num_classes: int) -> None:
+        """See `Augmentation`."""
+        if num_classes != self.num_classes:
+            raise InputError(
+                f"{type(self).__name__}.num_classes: expected {num_classes} as the data have, got {self.num_classes}; "
+                f"set it to {num_classes}"
+            )
+
+
+class Mixup(Mixing):
+    """x <- lambda x_i + (1 - lambda) x_j, labels alike. Zhang et al. (2018)."""
+
+    transform = v2.MixUp
 
     def __init__(self, num_classes: int, alpha: float = 0.2):
-        self._mix = v2.MixUp(alpha=alpha, num_classes=num_classes)
-
-    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
-        """See `Augmentation`; labels become [N, num_classes]."""
-        return self._mix(images_NCHW, labels)
+        super().__init__(num_classes, alpha)
 
 
-class CutMix(Augmentation):
-    """A box of another image, labels by area (Yun et al. 2019), by torchvision."""
+class CutMix(Mixing):
+    """A box of another image, labels by area. Yun et al. (2019)."""
+
+    transform = v2.CutMix
 
     def __init__(self, num_classes: int, alpha: float = 1.0):
-        self._mix = v2.CutMix(alpha=alpha, num_classes=num_classes)
-
-    def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
-        """See `Augmentation`; labels become [N, num_classes]."""
-        return self._mix(images_NCHW, labels)
+        super().__init__(num_classes, alpha)
