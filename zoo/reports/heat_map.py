@@ -75,7 +75,8 @@ def confusion_matrix(counts_CC: np.ndarray, names: list[str], caption: str = "")
     cell = min(46, 560 / classes)
     left, top = 14 + 7 * max(len(name) for name in names), 34
     shares = counts_CC / np.maximum(counts_CC.sum(1, keepdims=True), 1)
-    body = [f'<text class="label" x="{left}" y="12">predicted</text>']
+    extra = 60 if any(len(name) > 3 for name in names) else 0
+    body = [f'<text class="label" x="{left}" y="{12 - extra}">predicted</text>']
     for i, name in enumerate(names):
         at = (i + 0.5) * cell
         body.append(f'<text class="tick" x="{left - 6}" y="{top + at + 4:.1f}" text-anchor="end">{escape(name)}</text>')
@@ -84,7 +85,6 @@ def confusion_matrix(counts_CC: np.ndarray, names: list[str], caption: str = "")
         body.append(f'<text class="tick" transform="{turn}" text-anchor="{anchor}">{escape(name)}</text>')
         for j, other in enumerate(names):
             body.append(_cell(counts_CC[i, j], shares[i, j], left + j * cell, top + i * cell, cell, name, other))
-    extra = 60 if any(len(name) > 3 for name in names) else 0
     side = left + classes * cell + 8 + extra
     svg = f'<svg viewBox="0 {-extra} {side:.0f} {top + classes * cell + 8 + extra:.0f}" style="max-width:{side:.0f}px" role="img" aria-label="confusion matrix">{"".join(body)}</svg>'
     rows = [[name, *counts_CC[i].tolist()] for i, name in enumerate(names)]
