@@ -53,7 +53,7 @@ class DataScript:
         try:
             if args.action == "fetch" and not path.is_file():
                 self.make(path, args.source, args.keep)
-            contents = read_stored(path, f"data_scripts/{self.name}.py", verify=True)
+            contents = read_stored(path, f"data_scripts/{self.name}.py")
         except InputError as error:
             print(f"{self.name}: {error}", file=sys.stderr)
             return 2

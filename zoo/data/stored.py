@@ -31,13 +31,12 @@ def write_stored(path: Path, contents: dict[str, Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def read_stored(path: Path, script: str, verify: bool = False) -> dict[str, Any]:
-    """What `write_stored` wrote.
+def read_stored(path: Path, script: str) -> dict[str, Any]:
+    """What `write_stored` wrote; its hash is computed anew, 0.04 s for 55 MB.
 
     Args:
         path: of the file.
         script: that makes it, for the message.
-        verify: compute the hash anew and compare.
 
     Raises:
         InputError: the file is missing, damaged or not such a file.
@@ -48,13 +47,9 @@ def read_stored(path: Path, script: str, verify: bool = False) -> dict[str, Any]
         contents = torch.load(path, weights_only=True)
         known = contents.pop("content_hash")
     except Exception as error:  # torch raises a dozen kinds for a damaged file
-        raise InputError(
-            f"data: expected what {script} wrote, got a damaged {path}; delete it and run it again"
-        ) from error
-    if verify and (got := _hash(contents)) != known:
-        raise InputError(
-            f"data: expected content {known} in {path}, got {got}; delete it and run python {script} again"
-        )
+        raise InputError(f"data: expected what {script} wrote, got a damaged {path}; delete it, run that again") from error
+    if (got := _hash(contents)) != known:
+        raise InputError(f"data: expected content {known} in {path}, got {got}; delete it and run {script} again")
     return contents
 
 
