@@ -12,11 +12,15 @@ from torch import Tensor, nn
 from zoo.errors import InputError
 
 Tensors = list[Tensor]
-TINY = 1e-6  # keeps 0 / 0 out of the scales
+TINY = 1e-6  # keeps 0 / 0 out of a quotient
 
 
 class Clipping(nn.Module, ABC):
     """A rule; a module, so that a history rides in the checkpoint as a buffer."""
+
+    def _apply(self, fn, recurse=True):
+        # A history follows the net to its device and keeps its dtype: bf16 cannot count past 256.
+        return super()._apply(lambda buffer: buffer.to(fn(buffer).device), recurse)
 
     @abstractmethod
     def forward(
@@ -84,7 +88,7 @@ class ByParameterNorm(Clipping):
 
     def forward(self, gradients, parameters, norms_K, total_norm, observe=True):
         """See `Clipping.forward`; the share is of tensors."""
-        scales_K = (self.max_norm / (norms_K + TINY)).clamp(max=1.0)
+        scales_K = shrinking(norms_K, torch.full_like(norms_K, self.max_norm))
         torch._foreach_mul_(gradients, list(scales_K.unbind()))
         return torch.linalg.vector_norm(norms_K * scales_K), (scales_K < 1).float().mean()
 
@@ -93,7 +97,8 @@ class Adaptive(Clipping):
     """Adaptive gradient clipping (AGC), relative to the weights, unit by unit. Brock et al. (2021), eq. 3.
 
     g_i <- g_i min(1, clip_factor max(||w_i||, eps) / ||g_i||) for every row i (unit) of a matrix or filter bank;
-    biases and gains count as one unit an element, as in the paper's code.
+    a vector (biases, gains) counts as one unit, as in the paper's code. The paper spares the last linear layer;
+    a rule does not know the names of layers, so here it is clipped too.
     """
 
     def __init__(self, clip_factor: float = 0.01, eps: float = 1e-3):
@@ -106,7 +111,7 @@ class Adaptive(Clipping):
         clipped, units = total_norm.new_zeros(()), 0
         for gradient, parameter in zip(gradients, parameters, strict=True):
             limits = unit_norms(parameter.detach()).clamp(min=self.eps) * self.clip_factor
-            scales = (limits / (unit_norms(gradient) + TINY)).clamp(max=1.0)
+            scales = shrinking(unit_norms(gradient), limits)
             gradient.mul_(scales)
             clipped = clipped + (scales < 1).sum()
             units += scales.numel()
@@ -155,7 +160,7 @@ class ZClip(Clipping):
             raise InputError(f"ZClip.decay: expected a number in (0, 1), got {decay}; 0.97 is the paper's")
         self.decay = decay
         for name in ("mean", "variance", "seen"):
-            self.register_buffer(name, torch.zeros((), dtype=torch.float64))
+            self.register_buffer(name, torch.zeros(()))  # float32: not every accelerator has float64
 
     def forward(self, gradients, parameters, norms_K, total_norm, observe=True):
         """See `Clipping.forward`; the share is 0 or 1."""
@@ -179,15 +184,24 @@ class ZClip(Clipping):
 
 def scale_to(gradients: Tensors, total_norm: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
     """Scale all gradients so that their norm is at most `limit`; returns the new norm and whether it was beyond."""
-    scale = (limit / (total_norm + TINY)).clamp(max=1.0)
+    scale = shrinking(total_norm, limit)
     torch._foreach_mul_(gradients, scale)
     return total_norm * scale, (total_norm > limit).float()
 
 
+def shrinking(norms: Tensor, limits: Tensor) -> Tensor:
+    """Factors that bring norms down to their limits; exactly 1 for a norm within its limit, however small.
+
+    >>> shrinking(torch.tensor([4.0, 1e-9]), torch.tensor([1.0, 1e-9])).tolist()
+    [0.25, 1.0]
+    """
+    return torch.where(norms > limits, limits / norms, torch.ones_like(norms))
+
+
 def unit_norms(tensor: Tensor) -> Tensor:
-    """l2 norm of each unit: rows of a matrix, filters of a convolution, elements of a vector; broadcastable back."""
+    """l2 norm of each unit: rows of a matrix, filters of a convolution, a vector as a whole; broadcastable back."""
     if tensor.dim() <= 1:
-        return tensor.abs()
+        return torch.linalg.vector_norm(tensor)
     return torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())), keepdim=True)
 
 

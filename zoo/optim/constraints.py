@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from zoo.errors import InputError
-from zoo.optim.clipping import TINY, positive, unit_norms
+from zoo.optim.clipping import positive, shrinking, unit_norms
 
 
 class Constraint(ABC):
@@ -29,7 +29,7 @@ class MaxNorm(Constraint):
         InputError: no weight of the net matches.
     """
 
-    def __init__(self, max_norm: float, parameters: str = "*.weight"):
+    def __init__(self, max_norm: float, parameters: str = "*weight"):
         self.max_norm, self.parameters = positive("MaxNorm.max_norm", max_norm), parameters
 
     @torch.no_grad()
@@ -40,4 +40,5 @@ class MaxNorm(Constraint):
             names = ", ".join(name for name, p in net.named_parameters() if p.dim() > 1)
             raise InputError(f"MaxNorm.parameters: expected a pattern over {names}, got {self.parameters!r}; mend it")
         for weight in chosen:
-            weight.mul_((self.max_norm / (unit_norms(weight) + TINY)).clamp(max=1.0))
+            norms = unit_norms(weight)
+            weight.mul_(shrinking(norms, torch.full_like(norms, self.max_norm)))

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.utils.parametrizations import _WeightNorm
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.optim import Optimizer
 
 from zoo.errors import InputError
@@ -13,7 +15,8 @@ NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
 def undecayed_names(net: nn.Module) -> set[str]:
-    """Names of parameters that weight decay should leave alone: all of norm layers, vectors, scalars, biases.
+    """Names of parameters that weight decay should leave alone: of norm layers, vectors, scalars, biases, and the
+    magnitudes of weight normalisation.
 
     >>> sorted(undecayed_names(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))))
     ['0.bias', '1.bias', '1.weight']
@@ -24,10 +27,15 @@ def undecayed_names(net: nn.Module) -> set[str]:
         if isinstance(module, NORMS) or getattr(module, "is_norm", False)
         for parameter in module.parameters(recurse=False)
     }
+    of_norms |= {
+        id(module.original0)
+        for module in net.modules()
+        if isinstance(module, ParametrizationList) and isinstance(module[0], _WeightNorm)
+    }
     return {
         name
         for name, parameter in net.named_parameters()
-        if id(parameter) in of_norms or parameter.dim() <= 1 or name.rpartition(".")[2] == "bias"
+        if id(parameter) in of_norms or parameter.dim() <= 1 or "bias" in name.rpartition(".")[2]
     }
 
 
@@ -62,5 +70,7 @@ def optimizer_for(
         if decay_norms_and_biases or not plain.defaults.get("weight_decay"):
             return plain
         return optimizer([group for group in parameter_groups(net) if group["params"]])
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(f"optimizer: {str(error).splitlines()[0]}; choose another optimizer or net") from error

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from zoo.errors import InputError
 from zoo.optim.clipping import positive
 from zoo.optim.decay import undecayed_names
 
@@ -27,7 +28,7 @@ class Penalty(ABC):
         Args:
             net: the net as it is.
             inputs: the batch's inputs, floating point.
-            loss_of_inputs: the loss as a function of them.
+            loss_of_inputs: the loss as a function of them, a mean over the batch.
         """
 
 
@@ -58,7 +59,11 @@ class L2(Penalty):
 
 
 class InputGradient(Penalty):
-    """weight / 2 * ||dL/dx||^2, by double backpropagation. Drucker and LeCun (1992)."""
+    """weight / 2 * mean over examples of ||dl_n/dx_n||^2, by double backpropagation. Drucker and LeCun (1992).
+
+    l_n is an example's own loss, so the strength does not depend on the batch's size. The net runs a second time:
+    batch normalisation moves its running statistics twice a step, and dropout draws another mask.
+    """
 
     name = "input_gradient"
 
@@ -67,11 +72,15 @@ class InputGradient(Penalty):
 
     def __call__(self, net: nn.Module, inputs: Tensor, loss_of_inputs: LossOfInputs) -> Tensor:
         """See `Penalty`."""
-        return self.weight / 2 * squared_input_gradient(loss_of_inputs, inputs)
+        # L = sum l_n / N, hence |dL/dx_n|^2 = |dl_n/dx_n|^2 / N^2: N times their sum is the mean over examples.
+        return self.weight / 2 * len(inputs) * squared_input_gradient(loss_of_inputs, inputs)
 
 
 class Jacobian(Penalty):
-    """weight / 2 * mean over examples of ||dy/dx||_F^2, by random projections. Hoffman et al. (2019)."""
+    """weight / 2 * mean over examples of ||dy/dx||_F^2, by random projections. Hoffman et al. (2019).
+
+    The net runs a second time, as with `InputGradient`.
+    """
 
     name = "jacobian"
 
@@ -85,9 +94,16 @@ class Jacobian(Penalty):
 
 
 def penalised(net: nn.Module, norms_and_biases: bool) -> list[Tensor]:
-    """Trained parameters that a penalty on weights falls on."""
+    """Trained parameters that a penalty on weights falls on.
+
+    Raises:
+        InputError: there are none.
+    """
     exempt = set() if norms_and_biases else undecayed_names(net)
-    return [p for name, p in net.named_parameters() if p.requires_grad and name not in exempt]
+    chosen = [p for name, p in net.named_parameters() if p.requires_grad and name not in exempt]
+    if not chosen:
+        raise InputError("penalties: expected a net with trained weights, got none; leave L1 and L2 out")
+    return chosen
 
 
 def squared_input_gradient(loss_of_inputs: LossOfInputs, inputs: Tensor) -> Tensor:

@@ -39,12 +39,16 @@ class SAM(Optimizer):
         self.base = base_optimizer(groups)
         super().__init__(self.base.param_groups, self.base.defaults)
         self.base.param_groups = self.param_groups  # one list for both: a schedule acts on the step that is taken
+        self.state = self.base.state  # Lightning moves an optimiser's state between devices through this name
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor:
         """One step; returns the loss at w."""
         if closure is None:
-            raise InputError("SAM.step: expected a closure that computes the loss and its gradient, got none; pass one")
+            raise InputError(
+                "SAM.step: expected a closure that computes the loss and its gradient, got none; "
+                "pass one (precision 16-mixed cannot)"
+            )
         with torch.enable_grad():
             loss = closure()
         moved = self._climb()

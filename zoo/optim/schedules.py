@@ -1,22 +1,24 @@
 """The one schedule that torch has only as a chain of several: linear warm-up, then decay to a fraction."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from zoo.errors import InputError
 
+SETTINGS = ("total_steps", "warmup_steps", "final_fraction", "shape")
+
 
 class WarmupDecay(LRScheduler):
-    """rate(t) = base * t / w for t < w, then down from base to base * final_fraction by `shape`.
+    """rate(t) = base * (t + 1) / (w + 1) for t < w, then down from base to base * final_fraction by `shape`.
 
     Args:
         optimizer: whose learning rates are scaled.
         total_steps: optimiser steps of the run; a task fills it in when it is left out.
         warmup_fraction: share of the steps that warm up (w = that share of total_steps).
-        final_fraction: of the base rate, reached at the last step.
+        final_fraction: of the base rate, reached after the last step.
         shape: "cosine" or "linear".
 
     Raises:
@@ -41,6 +43,13 @@ class WarmupDecay(LRScheduler):
         self.total_steps, self.final_fraction, self.shape = total_steps, final_fraction, shape
         self.warmup_steps = round(warmup_fraction * total_steps)
         super().__init__(optimizer)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the position; a run that goes on for longer keeps the settings of its new length.
+
+        Without this it would train on at the old end's rate, which is 0 by default.
+        """
+        super().load_state_dict({key: value for key, value in state_dict.items() if key not in SETTINGS})
 
     def get_lr(self) -> list[float]:
         """Learning rate of every group at the present step."""

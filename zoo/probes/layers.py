@@ -79,7 +79,7 @@ def _reader(name: str, layer: nn.Module, readings: LayerReadings):
     gradient = "preactivation_gradient_norm" if weighted else "activation_gradient_norm" if activation else None
 
     def read(_layer: nn.Module, _inputs: tuple, output: Tensor) -> None:
-        if not isinstance(output, Tensor) or not output.is_floating_point():
+        if readings.paused or not isinstance(output, Tensor) or not output.is_floating_point():
             return
         readings.add_square(name, "activation_norm", output)
         if activation:

@@ -102,17 +102,22 @@ class GradientMonitor:
             detached = term.detach()
             self._terms[name] = self._terms[name] + detached if name in self._terms else detached
 
-    def read_term_gradients(self, terms: dict[str, Tensor], parameters: list[Tensor], step: int) -> None:
+    def read_term_gradients(self, terms: dict[str, Tensor], parameters: list[Tensor]) -> None:
         """Add dL_term/dtheta of one micro-batch, term by term: one more backward a term, at sampled steps only."""
-        layers = self._layers.get(step)
-        if layers:
-            layers.paused = True  # these backwards are ours, not the training's: the deltas must not see them
-        try:
+        with self.pausing():  # these backwards are ours, not the training's: the deltas must not see them
             for name, term in terms.items():
                 if term.requires_grad:
                     self._add_term_gradient(name, torch.autograd.grad(term, parameters, retain_graph=True, **UNUSED))
+
+    @contextmanager
+    def pausing(self) -> Iterator[None]:
+        """Layers are not read inside: these forwards and backwards are not the loss's own."""
+        for layers in self._layers.values():
+            layers.paused = True
+        try:
+            yield
         finally:
-            if layers:
+            for layers in self._layers.values():
                 layers.paused = False
 
     def _add_term_gradient(self, name: str, gradients: tuple[Tensor, ...]) -> None:

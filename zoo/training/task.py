@@ -17,6 +17,7 @@ from zoo.optim.clipping import Clipping
 from zoo.optim.constraints import Constraint
 from zoo.optim.decay import optimizer_for
 from zoo.optim.penalties import Penalty
+from zoo.optim.sam import SAM
 from zoo.training.door import GradientDoor
 from zoo.training.evaluation import Means, batch_size
 from zoo.training.monitor import GradientMonitor, MonitorOptions
@@ -119,8 +120,9 @@ class TaskModule(LightningModule, ABC):
     def objective(self, batch: Any) -> dict[str, Tensor]:
         """Loss terms of the net as it is, penalties included."""
         terms = dict(self.loss(self.net, batch))
-        for penalty in self.penalties:
-            terms[penalty.name] = penalty(self.net, *self.loss_of_inputs(self.net, batch))
+        with self.monitor.pausing():  # a penalty may run the net again; the layers' readings are of the loss
+            for penalty in self.penalties:
+                terms[penalty.name] = penalty(self.net, *self.loss_of_inputs(self.net, batch))
         return terms
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -141,7 +143,7 @@ class TaskModule(LightningModule, ABC):
                 terms = terms_of()
             if len(terms) > 1:
                 trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
-                self.monitor.read_term_gradients(terms, trained, step)
+                self.monitor.read_term_gradients(terms, trained)
         self.monitor.read_terms(terms)
         return sum(terms.values())
 
@@ -202,14 +204,30 @@ class TaskModule(LightningModule, ABC):
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""
         optimizer = optimizer_for(self.net, self._make_optimizer, self._decay_norms_and_biases)
+        self._refuse_accumulation(optimizer)
         if self.constraints:
             optimizer.register_step_post_hook(lambda *_: self._constrain())
         if self._make_scheduler is None:
             return {"optimizer": optimizer}
         return {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)}
 
+    def _refuse_accumulation(self, optimizer: Optimizer) -> None:
+        # Lightning clears gradients before the first of the accumulated batches only: a second evaluation of the
+        # last batch would be added to the gradient of the first evaluation.
+        batches = self._trainer.accumulate_grad_batches if self._trainer is not None else 1
+        if batches > 1 and isinstance(optimizer, (torch.optim.LBFGS, SAM)):
+            raise InputError(
+                f"trainer.accumulate_grad_batches: expected 1 with {type(optimizer).__name__}, which evaluates a batch "
+                f"several times a step, got {batches}; take a larger data.batch_size"
+            )
+
     def _schedule(self, optimizer: Optimizer) -> dict[str, Any]:
         wants_steps = takes_total_steps(self._make_scheduler)
+        if wants_steps and self._schedule_interval == "epoch":
+            raise InputError(
+                "model.schedule_interval: expected step with a schedule over all steps of the run, got epoch; "
+                "leave it out, or give the schedule total_steps in epochs"
+            )
         steps = {"total_steps": int(self.trainer.estimated_stepping_batches)} if wants_steps else {}
         scheduler = self._make_scheduler(optimizer, **steps)
         if isinstance(scheduler, ReduceLROnPlateau):

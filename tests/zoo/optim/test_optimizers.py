@@ -78,7 +78,7 @@ def test_every_optimiser_minimises_a_quadratic(kind, options):
 
 
 def test_muon_refuses_biases_in_one_line():
-    with pytest.raises(InputError, match="optimizer: .*2D"):
+    with pytest.raises(InputError, match=r"optimizer: .*2D"):
         optimizer_for(nn.Linear(3, 3), lambda params: torch.optim.Muon(params, lr=0.1))
     optimizer_for(nn.Linear(3, 3, bias=False), lambda params: torch.optim.Muon(params, lr=0.1))
 
