@@ -47,7 +47,9 @@ def read_stored(path: Path, script: str) -> dict[str, Any]:
         contents = torch.load(path, weights_only=True)
         known = contents.pop("content_hash")
     except Exception as error:  # torch raises a dozen kinds for a damaged file
-        raise InputError(f"data: expected what {script} wrote, got a damaged {path}; delete it, run that again") from error
+        raise InputError(
+            f"data: expected what {script} wrote, got a damaged {path}; delete it, run that again"
+        ) from error
     if (got := _hash(contents)) != known:
         raise InputError(f"data: expected content {known} in {path}, got {got}; delete it and run {script} again")
     return contents

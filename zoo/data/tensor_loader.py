@@ -60,7 +60,9 @@ class TensorLoader:
                 f"batch_size: expected {self.sampler.share(*self._place())} or less with drop_last, got {batch_size}; "
                 "else there is no batch"
             )
+        self.taken: int | None = None  # batches of an epoch, where Lightning takes fewer than there are
         self._next_batch = 0
+        self._epoch = 0
         self._resume: dict[str, int] | None = None
 
     def __len__(self) -> int:
@@ -96,7 +98,7 @@ class TensorLoader:
             return dict(self._resume)
         order = self.sampler
         place = {"epoch": order.epoch, "shift": order.shift, "repeats": order.repeats, "batch": self._next_batch}
-        return place | self._shape() | {"seed": order.read_seed()}
+        return place | self._shape() | {"taken": self.taken or len(self), "seed": order.read_seed()}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on in the epoch and at the batch that `state_dict` told."""
@@ -107,13 +109,17 @@ class TensorLoader:
 
     def _first_batch(self) -> int:
         state, self._resume = self._resume, None
+        passed, self._epoch = self.sampler.epoch > self._epoch, self.sampler.epoch
         if state is None:
+            if passed and 0 < self._next_batch < len(self):
+                self.taken = self._next_batch  # limit_train_batches
             return 0
+        self.taken = self.taken or state["taken"]
         # With `max_steps` Lightning's epoch number runs ahead of the data: it counts a broken-off epoch as done and
         # then goes on within it, and lets an empty one follow one that had just ended. Go by the data. (An epoch that
-        # ended has no batch left, or has repeated a loader shorter than its companions.)
+        # ended has no batch left to take, or has repeated a loader shorter than its companions.)
         told = self.sampler.epoch
-        ended = told > state["epoch"] and (state["batch"] >= len(self) or state["repeats"] > 0)
+        ended = told > state["epoch"] and (state["batch"] >= self.taken or state["repeats"] > 0)
         self.sampler.shift = state["epoch"] + state["shift"] + ended - told
         if ended:
             return 0

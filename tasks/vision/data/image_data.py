@@ -138,9 +138,13 @@ class ImageData(LightningDataModule, ABC):
         """Shuffled, augmented batches."""
         self.setup()
         s = self.splits["train"]
-        return TensorLoader(
+        loader = TensorLoader(
             (s.images, s.labels), self.batch_size, shuffle=True, seed=self.seed, transform=self._training_batch
         )
+        if self.trainer is not None:
+            limit = self.trainer.limit_train_batches
+            loader.taken = min(len(loader), limit if isinstance(limit, int) else int(limit * len(loader))) or None
+        return loader
 
     def val_dataloader(self) -> TensorLoader | list:
         """Validation batches; none when no share is kept."""

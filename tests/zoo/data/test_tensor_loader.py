@@ -122,6 +122,10 @@ class Watching(pl.LightningModule):
 
 
 def loaders(kind: str):
+    if kind == "told":  # what a data module knows of limit_train_batches
+        loader = TensorLoader((torch.arange(19),), 4, shuffle=True)
+        loader.taken = 3
+        return loader
     long = TensorLoader((torch.arange(19),), 4, shuffle=True)
     return long if kind == "one" else [long, TensorLoader((torch.arange(5),), 2, shuffle=True, seed=2)]
 
@@ -177,6 +181,15 @@ def test_stopped_by_max_steps_goes_on_with_the_next_batch(tmp_path, stops):
         fit(part, "one", max_steps=stop, ckpt_path=path, save=tmp_path / f"{stop}.ckpt", seed=stop if path else 3)
         path = tmp_path / f"{stop}.ckpt"
     assert [order for _, order in part] == [order for _, order in whole]  # Lightning's epoch numbers differ
+
+
+@pytest.mark.parametrize(("kind", "stop"), [("told", 2), ("told", 3), ("told", 4), ("told", 6), ("one", 6), ("one", 7)])
+def test_an_epoch_of_fewer_batches_ends_where_lightning_ends_it(tmp_path, kind, stop):
+    whole, part, limits = [], [], {"max_epochs": 3, "limit_train_batches": 3}
+    fit(whole, kind, **limits)
+    fit(part, kind, callbacks=[SaveAndStop(tmp_path / "part.ckpt", stop)], **limits)
+    fit(part, kind, ckpt_path=tmp_path / "part.ckpt", seed=4, **limits)
+    assert part == whole and len(whole) == 9
 
 
 def test_resumed_at_an_epochs_end_follows_lightnings_epoch(tmp_path):
