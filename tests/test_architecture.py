@@ -40,7 +40,9 @@ def test_no_task_imports_another():
 
 
 def test_pure_parts_do_without_lightning():
-    networks = [path for path in files("tasks") if "networks" in path.parts or path.name in ("losses.py", "equations.py")]
+    networks = [
+        path for path in files("tasks") if "networks" in path.parts or path.name in ("losses.py", "equations.py")
+    ]
     for path in [*files(*PURE), *networks]:
         assert not {name.split(".")[0] for name in imports_of(path)} & LIGHTNING, path
 
@@ -56,7 +58,9 @@ def test_light_verbs_do_without_torch(arguments):
         "code = main(sys.argv[1:]); heavy = {'torch', 'numpy', 'pytorch_lightning', 'yaml'} & set(sys.modules); "
         "print('heavy', sorted(heavy)); sys.exit(code)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(ROOT), *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT), *arguments], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip().endswith("heavy []")
 
 

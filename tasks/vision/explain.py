@@ -128,7 +128,9 @@ def methods_of(net: nn.Module, names: tuple[str, ...], baseline: Tensor, steps: 
         "smoothgrad": smoothgrad,
         "integrated_gradients": lambda score, x: integrated_gradients(score, x, baseline, steps),
         "grad_cam": lambda score, x: grad_cam(score, x, convolutions[-1]),
-        "occlusion": lambda score, x: occlusion(score, x, max(2, x.shape[2] // 5), 1 if x.shape[2] < 16 else 2, baseline),
+        "occlusion": lambda score, x: occlusion(
+            score, x, max(2, x.shape[2] // 5), 1 if x.shape[2] < 16 else 2, baseline
+        ),
     }
     for name in names:
         if name not in known:
@@ -178,7 +180,11 @@ def explain_sections(
         raise InputError("--choose: expected examples, got none; no test image is misclassified")
     lead = "Red speaks for the predicted class, blue against; unsigned methods use one scale from dark to bright."
     sections = [Section("Maps", lead, [overlays(task, data, shown, names, steps)])]
-    return [*sections, faithfulness_section(task, data, shown, names, steps), randomisation_section(task, data, shown, steps)]
+    return [
+        *sections,
+        faithfulness_section(task, data, shown, names, steps),
+        randomisation_section(task, data, shown, steps),
+    ]
 
 
 def faithfulness_section(
@@ -204,7 +210,9 @@ def faithfulness_section(
         gap = completeness_gap(score, shown.images_NCHW, maps["integrated_gradients"], baseline).abs()
         data_rows["integrated_gradients"]["completeness_gap"] = gap.tolist()
         worst = float(gap.max())
-        lead += f" Integrated gradients add up to the change of the score within {worst:.2g} (largest completeness gap)."
+        lead += (
+            f" Integrated gradients add up to the change of the score within {worst:.2g} (largest completeness gap)."
+        )
     return Section("Do the maps mean anything?", lead, figures, data_rows)
 
 

@@ -3,7 +3,6 @@
 Legend: N = images, C = classes.
 """
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 

@@ -22,9 +22,25 @@ def report_run(folder: Path) -> None:
     accuracy, seconds = 100 * figures["test/accuracy"], figures["fit_seconds"]
     note = f"{figures['parameters']:,} parameters, {seconds / 60:.1f} min, seed 0"
     met = accuracy >= 93.0 and figures["parameters"] < 300_000 and seconds <= 900
-    report("Fashion-MNIST, under 300 k parameters, CPU", ">= 93.0 % in <= 15 min", [accuracy], met, "%", note, measured=measured)
+    report(
+        "Fashion-MNIST, under 300 k parameters, CPU",
+        ">= 93.0 % in <= 15 min",
+        [accuracy],
+        met,
+        "%",
+        note,
+        measured=measured,
+    )
     memory = figures["peak_memory_mb"] / 1000
-    report("peak memory of a fit", "<= 1.5 GB", [memory], memory <= 1.5, "GB", "Fashion-MNIST, whole process", measured=measured)
+    report(
+        "peak memory of a fit",
+        "<= 1.5 GB",
+        [memory],
+        memory <= 1.5,
+        "GB",
+        "Fashion-MNIST, whole process",
+        measured=measured,
+    )
 
 
 if __name__ == "__main__":

@@ -76,7 +76,14 @@ def main(repetitions: int = 3) -> None:
     report("integrated gradients against captum's default, speed", ">= 1.9x, same to 1e-6", ratios, met, "x", note)
     mine, theirs = peak_mb("ours"), peak_mb("captum")
     note = f"{mine:.0f} MB against {theirs:.0f} MB"
-    report("integrated gradients against captum's default, memory", "<= 0.25x", [mine / theirs], mine / theirs <= 0.25, "x", note)
+    report(
+        "integrated gradients against captum's default, memory",
+        "<= 0.25x",
+        [mine / theirs],
+        mine / theirs <= 0.25,
+        "x",
+        note,
+    )
 
 
 if __name__ == "__main__":

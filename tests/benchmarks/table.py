@@ -16,7 +16,11 @@ def table(lines: list[dict]) -> str:
     newest = {line["name"]: line for line in lines}
     rows = ["| what | bar | min / mean / max | runs | commit | |", "|---|---|---|---|---|---|"]
     for r in newest.values():
-        figures = f"{r['min']:g} / {r['mean']:g} / {r['max']:g} {r['unit']}" if r["runs"] > 1 else f"{r['mean']:g} {r['unit']}"
+        figures = (
+            f"{r['min']:g} / {r['mean']:g} / {r['max']:g} {r['unit']}"
+            if r["runs"] > 1
+            else f"{r['mean']:g} {r['unit']}"
+        )
         rows.append(
             f"| {r['name']}<br><sub>{r['note']}</sub> | {r['bar']} | {figures} | {r['runs']} | {r['commit']} | "
             f"{'met' if r['met'] else '**missed**'} |"

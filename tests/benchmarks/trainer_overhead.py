@@ -83,7 +83,9 @@ def whole_trainer(repetitions: int = 5) -> None:
             pairs.append((bare, trainer_seconds(linear(nn.Linear(20, 10)), loader, 1, folder)))
         over = sorted(1000 * (with_trainer - bare) for bare, with_trainer in pairs)
         met = statistics.median(over) <= 0.8
-        report("Trainer overhead, linear model, monitor on", "<= 0.8 ms a step", over, met, "ms", "CPU time, 1000 steps", 3)
+        report(
+            "Trainer overhead, linear model, monitor on", "<= 0.8 ms a step", over, met, "ms", "CPU time, 1000 steps", 3
+        )
         ratios = []
         bares = []
         for _ in range(repetitions):
@@ -149,7 +151,9 @@ def monitor_alone(repetitions: int = 3) -> None:
         ("monitor, ResNet-18 width 16", 0.5, lambda: ResNet(10, 3, (2, 2, 2, 2), 16), (3, 32, 32), 6),
     ]
     for name, bar, make, shape, rounds in cases:
-        shares, steps = zip(*(monitor_share(make(), *data(128, *shape), rounds) for _ in range(repetitions)), strict=True)
+        shares, steps = zip(
+            *(monitor_share(make(), *data(128, *shape), rounds) for _ in range(repetitions)), strict=True
+        )
         note = f"batch 128, bare step {1000 * statistics.median(steps):.1f} ms"
         report(name, f"<= {bar} % of a step", list(shares), statistics.median(shares) <= bar, "%", note)
 

@@ -101,7 +101,9 @@ def _areas(
     return curve_area(deletion), curve_area(insertion)
 
 
-def _curve(score: Score, inputs: Tensor, ranks_NP: Tensor, baseline: Tensor | float, stages: int, insert: bool) -> Tensor:
+def _curve(
+    score: Score, inputs: Tensor, ranks_NP: Tensor, baseline: Tensor | float, stages: int, insert: bool
+) -> Tensor:
     if stages < 1:
         raise InputError(f"faithfulness.stages: expected 1 or more, got {stages}; 16 is usual")
     places_NP = ranks_NP.argsort(1, descending=True).argsort(1)  # 0 = most important

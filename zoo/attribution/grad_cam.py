@@ -27,7 +27,9 @@ def grad_cam(score: Score, inputs: Tensor, layer: nn.Module, positive: bool = Tr
             maps_N1HW = LayerGradCam(score, layer).attribute(leaf, relu_attributions=positive)
         except AssertionError as error:
             reason = " ".join(str(error).split())[:120]
-            raise InputError(f"grad_cam.layer: expected a layer that the score calls, got {reason}; choose another") from error
+            raise InputError(
+                f"grad_cam.layer: expected a layer that the score calls, got {reason}; choose another"
+            ) from error
     if not isinstance(maps_N1HW, Tensor) or maps_N1HW.dim() != 4:
         raise InputError(f"grad_cam.layer: expected one with output [N, C, h, w], got {layer}; choose a convolution")
     large = LayerAttribution.interpolate(maps_N1HW.detach(), tuple(inputs.shape[2:]), "bilinear")

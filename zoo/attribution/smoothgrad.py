@@ -24,7 +24,9 @@ def smoothgrad(
         InputError: no samples or a negative noise level.
     """
     if samples < 1 or noise_level < 0:
-        raise InputError(f"smoothgrad: expected samples >= 1 and noise_level >= 0, got {samples} and {noise_level}; mend")
+        raise InputError(
+            f"smoothgrad: expected samples >= 1 and noise_level >= 0, got {samples} and {noise_level}; mend"
+        )
     spread = inputs.flatten(1).amax(1) - inputs.flatten(1).amin(1)
     sigma = noise_level * spread.view(-1, *[1] * (inputs.dim() - 1))
     generator = torch.Generator(inputs.device).manual_seed(seed)

@@ -40,7 +40,9 @@ def lsuv_(net: nn.Module, inputs: Tensor, tolerance: float = 0.02, rounds: int =
 def _forward_order(net: nn.Module, inputs: Tensor) -> list[nn.Module]:
     order: list[nn.Module] = []
     layers = [layer for layer in net.modules() if isinstance(layer, WEIGHTED)]
-    handles = [layer.register_forward_hook(lambda m, *_: order.append(m) if m not in order else None) for layer in layers]
+    handles = [
+        layer.register_forward_hook(lambda m, *_: order.append(m) if m not in order else None) for layer in layers
+    ]
     _forward(net, inputs, handles)
     return order
 

@@ -98,7 +98,9 @@ def _reader(name: str, layer: nn.Module, readings: LayerReadings):
 def is_activation(layer: nn.Module) -> bool:
     """Whether the layer is an activation function: torch's, or one that says so with `is_activation = True`."""
     named_so = getattr(layer, "is_activation", False)
-    return named_so or (type(layer).__module__ == torch_activations.__name__ and type(layer) is not nn.MultiheadAttention)
+    return named_so or (
+        type(layer).__module__ == torch_activations.__name__ and type(layer) is not nn.MultiheadAttention
+    )
 
 
 def _is_leaf(name: str, layer: nn.Module) -> bool:

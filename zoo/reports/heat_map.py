@@ -44,7 +44,9 @@ def heat_map(
     for i, row in enumerate(rows):
         y = 4 + (i + 0.5) * row_height
         if i % every == 0:
-            body.append(f'<text class="tick" x="{left - 6}" y="{y + 3.5:.1f}" text-anchor="end">{escape(_short(row))}</text>')
+            body.append(
+                f'<text class="tick" x="{left - 6}" y="{y + 3.5:.1f}" text-anchor="end">{escape(_short(row))}</text>'
+            )
         text = f"{row}: {_span(values_RC[i])}"
         body.append(f'<rect x="{left}" y="{y - row_height / 2:.1f}" width="{WIDTH - left - 8}" height="{row_height}" '
                     f'fill="transparent"><title>{escape(text)}</title></rect>')  # fmt: skip
@@ -52,9 +54,13 @@ def heat_map(
         label = columns[round(share * (len(columns) - 1))]
         anchor = "start" if share == 0 else "end" if share == 1 else "middle"
         x = left + share * (WIDTH - left - 8)
-        body.append(f'<text class="tick" x="{x:.1f}" y="{height + 18}" text-anchor="{anchor}">{escape(str(label))}</text>')
+        body.append(
+            f'<text class="tick" x="{x:.1f}" y="{height + 18}" text-anchor="{anchor}">{escape(str(label))}</text>'
+        )
     body.append(_scale(left, height + 30, low, high, log, x_label))
-    svg = f'<svg viewBox="0 0 {WIDTH} {height + 62:.0f}" role="img" aria-label="{escape(x_label)}">{"".join(body)}</svg>'
+    svg = (
+        f'<svg viewBox="0 0 {WIDTH} {height + 62:.0f}" role="img" aria-label="{escape(x_label)}">{"".join(body)}</svg>'
+    )
     return Figure(svg, caption, table)
 
 
@@ -115,7 +121,9 @@ def _scale(left: float, top: float, low: float, high: float, log: bool, x_label:
     for mark, share, anchor in zip(marks, (0, 0.5, 1), ("start", "middle", "end"), strict=True):
         value = 10**mark if log else mark
         label = f"{value:.1e}" if log and (abs(mark) >= 3) else tick_label(value)
-        words.append(f'<text class="tick" x="{left + 180 * share}" y="{top + 23}" text-anchor="{anchor}">{label}</text>')
+        words.append(
+            f'<text class="tick" x="{left + 180 * share}" y="{top + 23}" text-anchor="{anchor}">{label}</text>'
+        )
     return "".join(words)
 
 

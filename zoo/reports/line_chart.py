@@ -14,7 +14,9 @@ COLOURS = 7  # --line-1 .. --line-7 in the page's style
 Lines = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def line_chart(lines: Lines, x_label: str = "step", y_label: str = "", log_y: bool = False, caption: str = "") -> Figure:
+def line_chart(
+    lines: Lines, x_label: str = "step", y_label: str = "", log_y: bool = False, caption: str = ""
+) -> Figure:
     """One line a name; NaN leaves a gap, long lines keep the least and the greatest value of every stretch.
 
     Args:
@@ -73,10 +75,14 @@ def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
     for tick in y.ticks():
         at = y.at(tick)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{tick_label(tick, y.log)}</text>')
+        parts.append(
+            f'<text class="tick" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{tick_label(tick, y.log)}</text>'
+        )
     for tick in x.ticks():
         at = x.at(tick)
-        parts.append(f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick_label(tick)}</text>')
+        parts.append(
+            f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick_label(tick)}</text>'
+        )
     base = HEIGHT - BOTTOM
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
     parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(x_label)}</text>')

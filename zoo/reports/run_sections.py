@@ -108,7 +108,9 @@ def update_ratio(record: Readings) -> Section | None:
         "How far one step moves a weight, relative to its size. Around 1e-3 is a common healthy value; 1e-1 is a "
         "learning rate that overwrites, 1e-6 one that hardly moves."
     )
-    return Section("Update-to-weight ratio", lead, [heat_map(ratio, rows, steps, caption="||ΔW|| / ||W||, logarithmic")])
+    return Section(
+        "Update-to-weight ratio", lead, [heat_map(ratio, rows, steps, caption="||ΔW|| / ||W||, logarithmic")]
+    )
 
 
 def activations(record: Readings) -> Section | None:

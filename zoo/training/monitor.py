@@ -205,7 +205,9 @@ class GradientMonitor:
         readings = [*self._gradient_readings(), *self._loss_readings(reduce_sum, ranks)]
         readings += self._layer_readings(reduce_sum, ranks, loss_scale)
         values = _to_floats([value for *_, value in self._scalars])
-        readings += [(step, layer, quantity, v) for (step, layer, quantity, _), v in zip(self._scalars, values, strict=True)]
+        readings += [
+            (step, layer, quantity, v) for (step, layer, quantity, _), v in zip(self._scalars, values, strict=True)
+        ]
         self.record.write(readings)
         self._steps, self._layers, self._scalars = [], {}, []
         losses = [value for _, _, quantity, value in readings if quantity == "loss"]
@@ -219,7 +221,10 @@ class GradientMonitor:
         for r in self._steps:
             count = len(r.names)
             readings += [(r.step, n, "gradient_norm", v) for n, v in zip(r.names, flat[at : at + count], strict=True)]
-            readings += [(r.step, "", "gradient_norm", flat[at + count]), (r.step, "", "learning_rate", r.learning_rate)]
+            readings += [
+                (r.step, "", "gradient_norm", flat[at + count]),
+                (r.step, "", "learning_rate", r.learning_rate),
+            ]
             if r.clipped:
                 readings.append((r.step, "", "clipped_gradient_norm", flat[at + count + 1]))
                 readings.append((r.step, "", "clipped_fraction", flat[at + count + 2]))
@@ -288,7 +293,11 @@ def _to_floats(values: list[Tensor]) -> list[float]:
 
 
 def _refuse_nonfinite(readings: list[Reading]) -> None:
-    bad = [(step, layer) for step, layer, quantity, value in readings if quantity == "gradient_norm" and not value < float("inf")]
+    bad = [
+        (step, layer)
+        for step, layer, quantity, value in readings
+        if quantity == "gradient_norm" and not value < float("inf")
+    ]
     if bad:
         step = min(step for step, _ in bad)
         layers = [layer for at, layer in bad if at == step and layer]

@@ -177,7 +177,9 @@ def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
         wanted["names"] = tuple(name.strip() for name in options["methods"].split(","))
     if "choose" in options:
         wanted["choose"] = options["choose"]
-    wanted |= {ours: _whole(key, options[key]) for key, ours in (("examples", "count"), ("steps", "steps")) if key in options}
+    wanted |= {
+        ours: _whole(key, options[key]) for key, ours in (("examples", "count"), ("steps", "steps")) if key in options
+    }
     sections = parts.task.explain_sections(parts.data, **wanted)
     folder = Path(options["output"]) if "output" in options else open_run(where, root).path
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +218,9 @@ def read_run(where: str | Path, overrides: list[tuple[str, str]] = (), root: str
         parts.task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"checkpoint: expected weights of this net, got others ({reason}); check --model.net") from error
+        raise InputError(
+            f"checkpoint: expected weights of this net, got others ({reason}); check --model.net"
+        ) from error
     parts.task.eval()
     return parts
 

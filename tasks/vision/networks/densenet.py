@@ -52,7 +52,9 @@ class DenseNet(nn.Module):
     ):
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
-            raise InputError(f"DenseNet.depth: expected 6 n + 4 (10, 16, 22, 40, 100 ...), got {depth}; mend the recipe")
+            raise InputError(
+                f"DenseNet.depth: expected 6 n + 4 (10, 16, 22, 40, 100 ...), got {depth}; mend the recipe"
+            )
         self.in_channels = in_channels
         channels = 2 * growth
         self.features = nn.Sequential(nn.Conv2d(in_channels, channels, 3, padding=1, bias=False))

@@ -64,9 +64,7 @@ class SqueezeNet(nn.Module):
             Fire(384, 64, 256, activation),
             Fire(512, 64, 256, activation),
         )
-        self.classifier = nn.Sequential(
-            nn.Dropout(dropout), nn.Conv2d(512, num_classes, 1), nn.AdaptiveAvgPool2d(1)
-        )
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Conv2d(512, num_classes, 1), nn.AdaptiveAvgPool2d(1))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 last = module.out_channels == num_classes

@@ -62,7 +62,9 @@ def test_every_method_finds_the_planted_pixels(trained, name):
     baseline = data.normalised(torch.full_like(squares.images_NCHW[:1], 0.15))
     found = methods_of(task.net, (name,), baseline)[name](score, squares.images_NCHW)
     chance = 4 / 81
-    assert mass_on_the_square(found) > (3 if name in ("grad_cam", "occlusion", "saliency", "smoothgrad") else 6) * chance
+    assert (
+        mass_on_the_square(found) > (3 if name in ("grad_cam", "occlusion", "saliency", "smoothgrad") else 6) * chance
+    )
 
 
 def test_examples_are_chosen_as_asked(trained):

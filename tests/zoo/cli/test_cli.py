@@ -9,7 +9,16 @@ import torch
 from zoo.cli.main import main
 from zoo.training.record import read_record
 
-TINY = ["--trainer.max_epochs", "2", "--model.net.width", "4", "--data.augmentations", "null", "--data.batch_size", "128"]
+TINY = [
+    "--trainer.max_epochs",
+    "2",
+    "--model.net.width",
+    "4",
+    "--data.augmentations",
+    "null",
+    "--data.batch_size",
+    "128",
+]
 
 
 def zoo(*words: str) -> int:
@@ -74,7 +83,9 @@ def test_bad_yaml_is_one_line(here, capsys):
 
 
 def test_print_config_shows_overlays_and_starts_nothing(here, capsys):
-    Path("over.yaml").write_text("model: {init_args: {optimizer: {class_path: torch.optim.Adam, init_args: {lr: 5e-4}}}}")
+    Path("over.yaml").write_text(
+        "model: {init_args: {optimizer: {class_path: torch.optim.Adam, init_args: {lr: 5e-4}}}}"
+    )
     assert zoo("fit", "--config", "over.yaml", "vision/digits", "--print_config", "--trainer.max_epochs", "7") == 0
     shown = capsys.readouterr().out
     assert "torch.optim.Adam" in shown and "lr: 0.0005" in shown and "max_epochs: 7" in shown
@@ -109,7 +120,9 @@ def test_the_life_of_a_run(here, capsys):
     found = torch.load("found.pt", weights_only=True)
     accuracy = (found["probabilities"].argmax(1) == found["labels"]).float().mean().item()
     assert accuracy == pytest.approx(figures["test/accuracy"])
-    assert zoo("explain", run, "--methods", "saliency,integrated_gradients", "--examples", "3", "--choose", "0,5,7") == 0
+    assert (
+        zoo("explain", run, "--methods", "saliency,integrated_gradients", "--examples", "3", "--choose", "0,5,7") == 0
+    )
     assert "integrated gradients" in (run / "explain.html").read_text()
     capsys.readouterr()
     assert zoo("explain", run, "--methods", "magic") == 2 and zoo("explain", run, "--choose", "worst") == 2

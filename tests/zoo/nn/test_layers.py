@@ -50,7 +50,9 @@ def test_channel_norms_by_hand(make):
     x = torch.randn(2, 6, 3, 3, dtype=torch.float64, requires_grad=True)
     norm = make(6).double()
     if make is group_norm:
-        expected = (x - x.mean((1, 2, 3), keepdim=True)) / (x.var((1, 2, 3), unbiased=False, keepdim=True) + 1e-5).sqrt()
+        expected = (x - x.mean((1, 2, 3), keepdim=True)) / (
+            x.var((1, 2, 3), unbiased=False, keepdim=True) + 1e-5
+        ).sqrt()
         norm = group_norm(6, groups=1).double()
     elif make is layer_norm:
         expected = (x - x.mean(1, keepdim=True)) / (x.var(1, unbiased=False, keepdim=True) + 1e-5).sqrt()
@@ -108,7 +110,15 @@ def test_he_initialisation_carries_a_signal_through_fifty_layers():
 
 def test_lsuv_gives_every_layer_unit_variance():
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.Tanh(), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 5))
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3),
+        nn.Tanh(),
+        nn.Conv2d(8, 8, 3),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(8 * 16, 5),
+    )
     x = 3 + 10 * torch.randn(64, 1, 8, 8)
     running = net[3].running_mean.clone()
     lsuv_(net, x)

@@ -153,7 +153,9 @@ def test_the_page_is_whole_and_needs_no_network(tmp_path):
 
 def test_json_has_the_same_numbers_and_is_strict(tmp_path):
     table = Table(["x"], [[1.0], [float("nan")], [np.float32(0.5)]])
-    write_report(tmp_path, "t", "s", {"n": np.int64(3)}, [Section("a", "b", [Figure("", "c", table)], {"k": np.ones(2)})])
+    write_report(
+        tmp_path, "t", "s", {"n": np.int64(3)}, [Section("a", "b", [Figure("", "c", table)], {"k": np.ones(2)})]
+    )
     data = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     assert data["sections"][0]["figures"][0]["rows"] == [[1.0], [None], [0.5]]
     assert data["sections"][0]["data"] == {"k": [1.0, 1.0]} and data["facts"] == {"n": 3}
