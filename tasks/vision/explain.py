@@ -162,7 +162,7 @@ def overlays(
             cells[-1].append((overlay(pixels[i], found[i].sum(0).numpy(), signed), name.replace("_", " ")))
     if len(names) == 1:  # pairs side by side fill a row of the page
         per_row = 4
-        cells = [sum(cells[i : i + per_row], []) for i in range(0, len(cells), per_row)]
+        cells = [[pair for row in cells[i : i + per_row] for pair in row] for i in range(0, len(cells), per_row)]
     return image_grid(cells, side=92)
 
 

@@ -89,9 +89,17 @@ class ImageClassification(TaskModule):
             return
         images_NCHW = next(iter(self.trainer.datamodule.loader("train")))[0][:1].to(self.device)
         training = self.net.training
-        with torch.no_grad():
-            outputs = self.net.eval()(images_NCHW).shape[1]
-        self.net.train(training)
+        try:
+            with torch.no_grad():
+                outputs = self.net.eval()(images_NCHW).shape[1]
+        except RuntimeError as error:
+            reason = str(error).partition(", but")[0].partition("expected input")[0].rstrip(", ")[:120]
+            raise InputError(
+                f"model.net: expected a net for images {list(images_NCHW.shape[1:])}, got one that refuses them "
+                f"({reason}); set its input channels or choose another net"
+            ) from error
+        finally:
+            self.net.train(training)
         if outputs != classes:
             raise InputError(
                 f"model.net: expected {classes} outputs, one a class of the data, got {outputs}; "

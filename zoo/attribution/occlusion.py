@@ -37,7 +37,7 @@ def occlusion(
     windows, strides = _each(window, len(sides)), _each(stride, len(sides))
     if any(not 1 <= w <= side or not 1 <= s <= w for w, s, side in zip(windows, strides, sides, strict=True)):
         raise InputError(
-            f"occlusion: expected 1 <= stride <= window <= {list(sides)}, got window {windows} and stride {strides}; mend"
+            f"occlusion: expected 1 <= stride <= window <= {list(sides)}, got window {windows}, stride {strides}; mend"
         )
     starts = [_starts(side, w, s) for side, w, s in zip(sides, windows, strides, strict=True)]
     masks = torch.stack([_mask(sides, corner, windows) for corner in product(*starts)]).to(inputs.device)

@@ -1,4 +1,4 @@
-"""Sanity check: a map that does not change when the weights are shuffled does not show the net. Adebayo et al. (2018)."""
+"""A map that does not change when the weights are shuffled does not show the net. Adebayo et al. (2018)."""
 
 from collections.abc import Callable
 from copy import deepcopy

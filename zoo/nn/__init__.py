@@ -1,4 +1,4 @@
-"""Layers whose derivative is the subject, where torch.nn has none: maxout, channel norms, initialisers, binary neurons."""
+"""Layers whose derivative is the subject: maxout, channel norms, initialisers, stochastic binary neurons."""
 
 from zoo.nn.initialisers import (
     gain_of,

@@ -92,7 +92,9 @@ def confusion_matrix(counts_CC: np.ndarray, names: list[str], caption: str = "")
         for j, other in enumerate(names):
             body.append(_cell(counts_CC[i, j], shares[i, j], left + j * cell, top + i * cell, cell, name, other))
     side = left + classes * cell + 8 + extra
-    svg = f'<svg viewBox="0 {-extra} {side:.0f} {top + classes * cell + 8 + extra:.0f}" style="max-width:{side:.0f}px" role="img" aria-label="confusion matrix">{"".join(body)}</svg>'
+    box = f"0 {-extra} {side:.0f} {top + classes * cell + 8 + extra:.0f}"
+    style = f'style="max-width:{side:.0f}px" role="img" aria-label="confusion matrix"'
+    svg = f'<svg viewBox="{box}" {style}>{"".join(body)}</svg>'
     rows = [[name, *counts_CC[i].tolist()] for i, name in enumerate(names)]
     return Figure(svg, caption, Table(["true \\ predicted", *names], rows))
 
@@ -108,8 +110,8 @@ def _cell(count: float, share: float, x: float, y: float, side: float, true: str
         else ""
     )
     return (
-        f'<g><title>{escape(title)}</title><rect x="{x:.1f}" y="{y:.1f}" width="{side - 1:.1f}" height="{side - 1:.1f}" '
-        f'rx="2" fill="{fill}"/>{text}</g>'
+        f'<g><title>{escape(title)}</title><rect x="{x:.1f}" y="{y:.1f}" width="{side - 1:.1f}" '
+        f'height="{side - 1:.1f}" rx="2" fill="{fill}"/>{text}</g>'
     )
 
 

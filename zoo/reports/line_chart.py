@@ -36,7 +36,8 @@ def line_chart(
     body = [_frame(x_axis, y_axis, x_label, y_label)]
     for i, (name, (x, y)) in enumerate(cleaned.items()):
         body.append(_line(name, *thinned(x, y, MOST_POINTS), x_axis, y_axis, i % COLOURS + 1))
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(y_label or "chart")}">{"".join(body)}</svg>'
+    label = escape(y_label or "chart")
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(body)}</svg>'
     return Figure(_legend(list(lines)) + svg, caption, table)
 
 
@@ -88,7 +89,8 @@ def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
     parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(x_label)}</text>')
     middle = (TOP + base) / 2
     parts.append(
-        f'<text class="label" transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
+        f'<text class="label" transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">'
+        f"{escape(y_label)}</text>"
     )
     return "".join(parts)
 

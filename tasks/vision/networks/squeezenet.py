@@ -24,7 +24,9 @@ class Fire(nn.Module):
 
 
 class SqueezeNet(nn.Module):
-    """Eight fire modules, without the paper's ReLU on the logits, which can kill a class; [N, in_channels, H, W] -> [N, num_classes].
+    """Eight fire modules; [N, in_channels, H, W] -> [N, num_classes].
+
+    The paper's ReLU on the logits is left out: it can kill a class.
 
     Args:
         num_classes: outputs.

@@ -54,6 +54,7 @@ def here(tmp_path, monkeypatch) -> Path:
         (["fit", "vision/digits", "--trainer.max_epochs"], "expected a value, got none"),
         (["fit", "vision/digits", "--data.fold", "10"], "data.fold: expected 0..9, got 10"),
         (["fit", "vision/digits", "--model.net.num_classes", "7"], "expected 10 outputs, one a class of the data, got 7"),
+        (["fit", "vision/digits", "--model.net", "torchvision.models.resnet18", "--model.net.num_classes", "10"], "expected a net for images [1, 8, 8]"),
         (["fit", "vision/digits", "--trainer.gradient_clip_val", "1.0"], "model.clipping"),
         (["fit", "--resume", "runs/none"], "expected a run folder"),
         (["fit", "vision/fashion_mnist"], "python data_scripts/fashion_mnist.py"),

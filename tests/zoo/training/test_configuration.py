@@ -1,6 +1,6 @@
 """Recipe, overlays and command line become one configuration; a mistake in any of them is one line."""
 
-# ruff: noqa: E501  the table of messages
+
 
 import pytest
 import torch
