@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import yaml
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from zoo.errors import InputError
 from zoo.reports import run_sections, write_report
@@ -95,6 +96,8 @@ def _train_and_test(parts: Parts, run: RunFolder, record: Record, resume: bool) 
         with warnings.catch_warnings():
             _quiet_lightning()
             trainer.fit(task, datamodule=data, ckpt_path=str(checkpointer.last) if resume else None, weights_only=True)
+    except MisconfigurationException as error:  # what only Lightning can notice, such as a run that is further already
+        raise InputError(f"trainer: {' '.join(str(error).split())} Mend the trainer's settings") from error
     except SystemExit:  # Lightning's answer to Ctrl-C
         return _stopped(run, checkpointer, trainer.global_step)
     spent = {"seconds": time.perf_counter() - started[0], "cpu_seconds": time.process_time() - started[1]}

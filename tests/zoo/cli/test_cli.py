@@ -116,7 +116,9 @@ def test_the_life_of_a_run(here, capsys):
     moved.write_bytes((run / "checkpoints/last.ckpt").read_bytes())
     assert zoo("test", moved) == 0
     assert f"test/accuracy: {figures['test/accuracy']:.4f}" in capsys.readouterr().out
-    assert zoo("validate", run) == 0
+    assert zoo("validate", run) == 2  # this recipe keeps no validation split
+    assert "keeps no validation split" in capsys.readouterr().err
+    assert zoo("validate", run, "--data.validation", "0.2") == 0
     assert zoo("predict", run, "--output", "found.pt") == 0
     found = torch.load("found.pt", weights_only=True)
     accuracy = (found["probabilities"].argmax(1) == found["labels"]).float().mean().item()
@@ -131,7 +133,7 @@ def test_the_life_of_a_run(here, capsys):
     assert "start a new run" in capsys.readouterr().err
     assert zoo("fit", "--resume", run, "--trainer.max_epochs", "3") == 0
     steps = read_record(run / "record.sqlite").series("loss")[""].steps
-    assert steps.tolist() == list(range(len(steps))) and len(steps) == 3 * 11
+    assert steps.tolist() == list(range(len(steps))) and len(steps) == 3 * 12
     (run / "checkpoints/last.ckpt").write_bytes(b"broken")
     capsys.readouterr()
     assert zoo("test", run) == 2

@@ -47,7 +47,8 @@ def test_a_stopped_process_goes_on_to_the_same_bits(tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ZOO_RUN_FOLDER", raising=False)
     whole = start(tmp_path, "fit", "vision/digits", "--root", "whole", *KEYS)
-    assert whole.wait(timeout=240) == 0, whole.stderr.read()
+    _, err = whole.communicate(timeout=240)
+    assert whole.returncode == 0, err
     stopped = start(tmp_path, "fit", "vision/digits", "--root", "part", *KEYS)
     run = tmp_path / "part/vision/digits/1"
     wait_for_step(run, 12)
@@ -75,4 +76,6 @@ def test_two_runs_in_one_folder_are_refused(tmp_path, capsys, monkeypatch):
     assert f"process {first.pid}" in capsys.readouterr().err
     first.kill()
     first.communicate()
-    assert main(["fit", "--resume", str(run), "--trainer.max_epochs", "3"]) == 0  # the lock died with the process
+    assert main(["fit", "--resume", str(run), "--trainer.max_epochs", "1"]) == 2  # it is further than that
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert main(["fit", "--resume", str(run)]) == 0  # the lock died with the process

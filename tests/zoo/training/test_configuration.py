@@ -1,7 +1,5 @@
 """Recipe, overlays and command line become one configuration; a mistake in any of them is one line."""
 
-
-
 import pytest
 import torch
 import yaml
