@@ -3,7 +3,6 @@
 python tests/benchmarks/integrated_gradients.py
 """
 
-import resource
 import subprocess
 import sys
 import time
@@ -54,9 +53,15 @@ def grown(which: str) -> float:
     images, score = setting()
     call = {"ours": ours, "captum": captums}[which]
     call(images[:1], score)
-    held = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    held = status_mb("VmRSS")
     call(images, score)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - held / 2**20
+    return status_mb("VmHWM") - held
+
+
+def status_mb(field: str) -> float:
+    """A line of /proc/self/status in MB. ru_maxrss would start at the parent's peak."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
 
 
 def main(repetitions: int = 3) -> None:
