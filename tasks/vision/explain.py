@@ -163,7 +163,7 @@ def overlays(
     if len(names) == 1:  # pairs side by side fill a row of the page
         per_row = 4
         cells = [[pair for row in cells[i : i + per_row] for pair in row] for i in range(0, len(cells), per_row)]
-    return image_grid(cells, side=92)
+    return image_grid(cells, side=84)
 
 
 def explain_sections(
