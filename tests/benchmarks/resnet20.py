@@ -59,7 +59,7 @@ class StepClock(pl.Callback):
 def fast_seconds(images: Tensor, labels: Tensor, steps: int) -> float:
     """A step under the Trainer with precision auto and channels_last, monitor on."""
     task = ImageClassification(
-        ResNet(), partial(torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=5e-4), channels_last=True
+        ResNet(), partial(torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=5e-4, fused=True), channels_last=True
     )
     clock = StepClock()
     trainer = Trainer(max_steps=steps, accelerator="cpu", precision="auto", callbacks=[clock])

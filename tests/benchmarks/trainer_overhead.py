@@ -154,7 +154,7 @@ def monitor_alone(repetitions: int = 3) -> None:
         shares, steps = zip(
             *(monitor_share(make(), *data(128, *shape), rounds) for _ in range(repetitions)), strict=True
         )
-        note = f"batch 128, bare step {1000 * statistics.median(steps):.1f} ms"
+        note = f"batch 128, bare step {1000 * statistics.median(steps):.1f} ms, median {statistics.median(shares):.2f}"
         report(name, f"<= {bar} % of a step", list(shares), statistics.median(shares) <= bar, "%", note)
 
 
