@@ -8,9 +8,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def commit() -> str:
-    """The commit that was measured, with -dirty for changes on top."""
-    asked = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=10"]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    """The commit that was measured, with -dirty for changes on top, results aside."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!tests/benchmarks/results.jsonl")
+    return (git("rev-parse", "--short=10", "HEAD") or "unknown") + ("-dirty" if changed else "")
 
 
 def report(
