@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.attribution.gradients import Score, checked_score, differentiable
+from zoo.attribution.gradients import Score, checked_score, reading
 from zoo.attribution.integrated_gradients import baseline_like
 from zoo.errors import InputError
 
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Areas under the deletion and insertion curves of a map, and of random orders, each [N] or [R, N].
+    """Areas under the deletion and insertion curves of a map, [N], and of R random orders, [R, N].
 
     A faithful map deletes faster (smaller area) and inserts faster (larger area) than chance.
     """
@@ -26,10 +26,10 @@ class Faithfulness:
     random_insertion_RN: Tensor
 
     def better_than_random(self) -> dict[str, float]:
-        """Share of random orders that the map beats, over all examples: 0.5 is chance."""
+        """Share of random orders that the map beats, over all examples: 0.5 is chance, a tie is half a win."""
         return {
-            "deletion": float((self.deletion_N < self.random_deletion_RN).float().mean()),
-            "insertion": float((self.insertion_N > self.random_insertion_RN).float().mean()),
+            "deletion": _wins(self.random_deletion_RN - self.deletion_N),
+            "insertion": _wins(self.insertion_N - self.random_insertion_RN),
         }
 
 
@@ -40,18 +40,20 @@ def importance(attribution: Tensor) -> Tensor:
     return attribution.flatten(2).sum(1) if attribution.dim() > 2 else attribution
 
 
+@reading
 def deletion_curve(
     score: Score, inputs: Tensor, attribution: Tensor, baseline: Tensor | float = 0.0, stages: int = 16
 ) -> Tensor:
     """[S + 1, N]: score as the most important positions go to the baseline, 0/S of them first, all last."""
-    return _curve(score, inputs, importance(attribution), baseline, stages, insert=False)
+    return _curve(score, inputs, _ranked(attribution, inputs), baseline, stages, insert=False)
 
 
+@reading
 def insertion_curve(
     score: Score, inputs: Tensor, attribution: Tensor, baseline: Tensor | float = 0.0, stages: int = 16
 ) -> Tensor:
     """[S + 1, N]: score as the most important positions appear on the baseline. Petsiuk et al. (2018)."""
-    return _curve(score, inputs, importance(attribution), baseline, stages, insert=True)
+    return _curve(score, inputs, _ranked(attribution, inputs), baseline, stages, insert=True)
 
 
 def curve_area(curve_SN: Tensor) -> Tensor:
@@ -59,6 +61,7 @@ def curve_area(curve_SN: Tensor) -> Tensor:
     return torch.trapezoid(curve_SN, dx=1 / (len(curve_SN) - 1), dim=0)
 
 
+@reading
 def against_random(
     score: Score,
     inputs: Tensor,
@@ -78,7 +81,12 @@ def against_random(
         stages: points of a curve beyond the first.
         orders: how many random orders.
         seed: of the random orders.
+
+    Raises:
+        InputError: no stages or orders, or a map of another shape than the inputs.
     """
+    if orders < 1:
+        raise InputError(f"faithfulness.orders: expected 1 or more, got {orders}; 20 is usual")
     generator = torch.Generator().manual_seed(seed)
     shape = importance(inputs).shape
     chance = [
@@ -88,10 +96,22 @@ def against_random(
     random_deletion_RN, random_insertion_RN = (torch.stack(areas) for areas in zip(*chance, strict=True))
     return {
         name: Faithfulness(
-            *_areas(score, inputs, importance(found), baseline, stages), random_deletion_RN, random_insertion_RN
+            *_areas(score, inputs, _ranked(found, inputs), baseline, stages), random_deletion_RN, random_insertion_RN
         )
         for name, found in attributions.items()
     }
+
+
+def _ranked(attribution: Tensor, inputs: Tensor) -> Tensor:
+    if attribution.shape != inputs.shape:
+        raise InputError(
+            f"attribution: expected the inputs' shape {list(inputs.shape)}, got {list(attribution.shape)}; pass its map"
+        )
+    return importance(attribution.detach())
+
+
+def _wins(margins: Tensor) -> float:
+    return float(((margins.sign() + 1) / 2).mean())
 
 
 def _areas(
@@ -106,12 +126,12 @@ def _curve(
 ) -> Tensor:
     if stages < 1:
         raise InputError(f"faithfulness.stages: expected 1 or more, got {stages}; 16 is usual")
-    places_NP = ranks_NP.argsort(1, descending=True).argsort(1)  # 0 = most important
+    places_NP = ranks_NP.argsort(dim=1, descending=True, stable=True).argsort(1)  # 0 = most important
     positions = ranks_NP.shape[1]
     start = baseline_like(baseline, inputs)
     shape = (len(inputs), 1, *inputs.shape[2:]) if inputs.dim() > 2 else inputs.shape
     values = []
-    with differentiable(), torch.no_grad():
+    with torch.no_grad():
         for stage in range(stages + 1):
             chosen = (places_NP < round(positions * stage / stages)).view(shape)
             changed = torch.where(chosen, inputs, start) if insert else torch.where(chosen, start, inputs)

@@ -3,8 +3,9 @@
 Legend: N = examples; a score maps inputs [N, ...] to one number an example, [N].
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,8 +13,32 @@ from torch import Tensor
 from zoo.errors import InputError
 
 Score = Callable[[Tensor], Tensor]
+Options = ParamSpec("Options")
+Found = TypeVar("Found")
+Method = Callable[Concatenate[Score, Tensor, Options], Found]
 
 
+def reading(method: Method[Options, Found]) -> Method[Options, Found]:
+    """A method that leaves nothing behind: gradients on whatever the caller's mode, inputs detached, RNG put back.
+
+    Parameters' .grad stays as it is because only `torch.autograd.grad` with respect to inputs is ever called. Eval
+    mode is the caller's: a score in train mode moves the statistics of its batch norms as any forward pass does.
+    """
+
+    @wraps(method)
+    def read(score: Score, inputs: Tensor, *args: Options.args, **options: Options.kwargs) -> Found:
+        if not isinstance(inputs, Tensor) or not inputs.dim() or not len(inputs):
+            got = list(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
+            raise InputError(f"inputs: expected a tensor [N, ...] of one example or more, got {got}; pass a batch")
+        devices = [inputs.device] if inputs.is_cuda else []
+        # A score may draw random numbers (dropout, samples): the caller's stream does not move.
+        with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices):
+            return method(score, inputs.detach(), *args, **options)
+
+    return read
+
+
+@reading
 def gradient(score: Score, inputs: Tensor) -> Tensor:
     """d score_n / d inputs_n, shaped like inputs.
 
@@ -25,30 +50,39 @@ def gradient(score: Score, inputs: Tensor) -> Tensor:
     >>> gradient(lambda x: (x**2).sum(1), torch.tensor([[1.0, 2.0]])).tolist()
     [[2.0, 4.0]]
     """
-    try:
-        found = _gradient(score, inputs)
-    except RuntimeError as error:
-        if "cudnn RNN backward" not in str(error):
-            raise
-        # cuDNN's recurrent kernels have no backward in eval mode, and train mode would change what is explained.
-        with torch.backends.cudnn.flags(enabled=False):
-            found = _gradient(score, inputs)
+    return slope(score, inputs)
+
+
+def slope(score: Score, inputs: Tensor) -> Tensor:
+    """The gradient, for methods that are `reading` already."""
+    return without_cudnn_where_needed(lambda: _slope(score, leaf_of(inputs)))
+
+
+def _slope(score: Score, leaf: Tensor) -> Tensor:
+    values = checked_score(score, leaf)
+    if not values.requires_grad:
+        raise InputError(
+            "score: expected a differentiable function of the inputs, got one without gradient; "
+            "take no_grad, argmax, detach and rounding out of it"
+        )
+    found = torch.autograd.grad(values.sum(), leaf, allow_unused=True)[0]
     if found is None:
         raise InputError("score: expected a function of the inputs, got one that does not use them; check the score")
     return found
 
 
-def _gradient(score: Score, inputs: Tensor) -> Tensor | None:
-    with differentiable():
-        leaf = leaf_of(inputs)
-        return torch.autograd.grad(checked_score(score, leaf).sum(), leaf, allow_unused=True)[0]
+def without_cudnn_where_needed(compute: Callable[[], Found]) -> Found:
+    """compute(), a second time without cuDNN if its recurrent kernels refuse.
 
-
-@contextmanager
-def differentiable() -> Iterator[None]:
-    """Gradients on, also inside no_grad and inference mode."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
+    They have no backward in eval mode, and train mode would change what is explained.
+    """
+    try:
+        return compute()
+    except RuntimeError as error:
+        if "cudnn RNN backward" not in str(error):
+            raise
+    with torch.backends.cudnn.flags(enabled=False):
+        return compute()
 
 
 def leaf_of(inputs: Tensor) -> Tensor:

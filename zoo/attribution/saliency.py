@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
-from zoo.attribution.gradients import Score, gradient
+from zoo.attribution.gradients import Score, reading, slope
 
 
+@reading
 def saliency(score: Score, inputs: Tensor, signed: bool = False) -> Tensor:
     """|d score / d x|, or with its sign.
 
@@ -12,10 +13,11 @@ def saliency(score: Score, inputs: Tensor, signed: bool = False) -> Tensor:
     >>> saliency(lambda x: -2 * x[:, 0], torch.ones(1, 2)).tolist()
     [[2.0, 0.0]]
     """
-    found = gradient(score, inputs)
+    found = slope(score, inputs)
     return found if signed else found.abs()
 
 
+@reading
 def input_x_gradient(score: Score, inputs: Tensor) -> Tensor:
     """x * d score / d x: the first-order share of each input, exact for a linear score. Shrikumar et al. (2017)."""
-    return inputs * gradient(score, inputs)
+    return inputs * slope(score, inputs)

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from zoo.attribution.gradients import Score, gradient
+from zoo.attribution.gradients import Score, reading, slope
 from zoo.errors import InputError
 
 
+@reading
 def smoothgrad(
     score: Score, inputs: Tensor, noise_level: float = 0.15, samples: int = 25, signed: bool = False, seed: int = 0
 ) -> Tensor:
@@ -33,6 +34,6 @@ def smoothgrad(
     total = torch.zeros_like(inputs)
     for _ in range(samples):
         noise = torch.randn(inputs.shape, generator=generator, dtype=inputs.dtype, device=inputs.device)
-        total += gradient(score, inputs + sigma * noise)
+        total += slope(score, inputs + sigma * noise)
     mean = total / samples
     return mean if signed else mean.abs()

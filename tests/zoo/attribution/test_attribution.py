@@ -238,6 +238,50 @@ def test_shuffled_weights_change_the_map_and_leave_the_net():
 def test_rank_correlation_is_spearmans():
     from scipy.stats import spearmanr
 
-    a, b = torch.randn(3, 20), torch.randn(3, 20)
+    a, b = torch.randn(4, 20), torch.randn(4, 20)
+    a[1:3], b[1] = a[1:3].relu(), b[1].relu()  # many ties, as in maps behind a ReLU
     expected = [spearmanr(x.numpy(), y.numpy()).statistic for x, y in zip(a, b, strict=True)]
     assert np.allclose(rank_correlation(a, b).numpy(), expected)
+    assert rank_correlation(torch.ones(1, 5), torch.arange(5.0)[None]).tolist() == [0.0]
+
+
+def test_a_score_that_says_nothing_is_chance():
+    x = torch.randn(3, 8)
+    compared = against_random(lambda inputs: torch.ones(len(inputs)), x, {"any": x}, orders=4)
+    assert compared["any"].better_than_random() == {"deletion": 0.5, "insertion": 0.5}
+
+
+def test_occlusion_of_rows_without_channels():
+    w = torch.tensor([5.0, -1.0, 3.0])
+    x = torch.tensor([[1.0, 2.0, 4.0], [0.0, 1.0, 1.0]])
+    assert occlusion(lambda inputs: inputs @ w, x, 1, 1).tolist() == (x * w).tolist()
+    tokens = torch.tensor([[3, 4, 5]])
+    lost = occlusion(lambda ids: (ids == 4).double().sum(1), tokens, 1, 1, baseline=0)
+    assert lost.tolist() == [[0.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize("method", [gradient, saliency, input_x_gradient, smoothgrad, integrated_gradients])
+def test_no_graph_is_left_and_random_scores_leave_the_stream(method):
+    x = torch.randn(2, 4, requires_grad=True)
+    state = torch.get_rng_state()
+    found = method(lambda inputs: (torch.nn.functional.dropout(inputs, 0.5) ** 2).sum(1), x)
+    assert not found.requires_grad and x.grad is None
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda x, f: saliency(lambda inputs: f(inputs).detach(), x), "take no_grad, argmax, detach"),
+        (lambda x, f: saliency(f, x[:0]), r"one example or more, got \[0, 4\]"),
+        (lambda x, f: saliency(f, [1.0]), "got list"),
+        (lambda x, f: integrated_gradients(f, x, rows=0), "rows >= 1"),
+        (lambda x, f: completeness_gap(f, x, x[:, :2]), "inputs' shape"),
+        (lambda x, f: deletion_curve(f, x, x[:, :2]), "inputs' shape"),
+        (lambda x, f: against_random(f, x, {"a": x}, orders=0), "orders"),
+        (lambda x, f: occlusion(f, x, (1, 1), 1), "one number or 1"),
+    ],
+)
+def test_common_mistakes_are_one_line(call, line):
+    with pytest.raises(InputError, match=line):
+        call(torch.randn(2, 4), lambda inputs: (inputs**2).sum(1))
