@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, pad
+from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 from torchvision.transforms import v2
 
 from zoo.errors import InputError
@@ -31,13 +31,17 @@ class Augmentation(ABC):
 
 
 class Affine(Augmentation):
-    """Rotation, shift, scale and shear of every image about its centre, zeros outside.
+    """Rotation, shift, scale, shear and a smooth warp of every image about its centre, zeros outside.
+
+    The warp (Simard et al. 2003) moves 3x3 points of the image by random amounts and the pixels between them smoothly;
+    it is added to the affine positions, so that the image is interpolated only once.
 
     Args:
         degrees: rotation is uniform in [-degrees, degrees].
         translate: shift is uniform in this share of the side, both ways.
         scale: factor is uniform in [1 - scale, 1 + scale].
         shear: horizontal shear in degrees.
+        elastic: standard deviation of the points' shifts, as a share of half the side; 0 warps nothing.
         p: share of the images that are changed; the others stay as sharp as the test images will be.
         interpolation: "bilinear", or "bicubic", which blurs less.
     """
@@ -48,17 +52,19 @@ class Affine(Augmentation):
         translate: float = 0.0,
         scale: float = 0.0,
         shear: float = 0.0,
+        elastic: float = 0.0,
         p: float = 1.0,
         interpolation: Literal["bilinear", "bicubic"] = "bilinear",
     ):
         if not 0 <= p <= 1:
             raise InputError(f"Affine.p: expected a probability, got {p}; 1 changes every image")
-        if min(degrees, translate, scale, shear) < 0 or scale >= 1:
+        if min(degrees, translate, scale, shear, elastic) < 0 or scale >= 1:
             raise InputError(
-                "Affine: expected ranges of 0 or more and scale below 1, got "
-                f"degrees={degrees}, translate={translate}, scale={scale}, shear={shear}; mend the recipe"
+                "Affine: expected ranges of 0 or more and scale below 1, got degrees="
+                f"{degrees}, translate={translate}, scale={scale}, shear={shear}, elastic={elastic}; mend the recipe"
             )
         self.degrees, self.translate, self.scale, self.shear = degrees, translate, scale, shear
+        self.elastic = elastic
         self.p, self.interpolation = p, interpolation
 
     def __call__(self, images_NCHW: Tensor, labels: Tensor) -> Pair:
@@ -69,6 +75,8 @@ class Affine(Augmentation):
         zoom = 1 / (1 + draw[2] * self.scale)
         theta_N23 = affine_matrices(angle, shear, zoom, 2 * self.translate * draw[3:5])
         grid = affine_grid(theta_N23, list(images_NCHW.shape), align_corners=False)
+        if self.elastic:
+            grid = grid + warp(n, list(images_NCHW.shape[2:]), images_NCHW.device) * self.elastic
         moved = grid_sample(images_NCHW, grid.to(images_NCHW), self.interpolation, align_corners=False).clamp(0, 1)
         if self.p < 1:
             chosen = torch.rand(n, device=images_NCHW.device) < self.p
@@ -82,6 +90,12 @@ def affine_matrices(angle_N: Tensor, shear_N: Tensor, zoom_N: Tensor, shift_2N: 
     rows = torch.stack([cos, cos * slant - sin, shift_2N[0], sin, sin * slant + cos, shift_2N[1]], 1)
     theta = rows.view(-1, 2, 3)
     return torch.cat([theta[:, :, :2] * zoom_N[:, None, None], theta[:, :, 2:]], 2)
+
+
+def warp(n: int, size: list[int], device: torch.device) -> Tensor:
+    """[N, H, W, 2] smooth fields through 3x3 standard normal draws at the image's corners, edges and centre."""
+    knots_N233 = torch.randn(n, 2, 3, 3, device=device)
+    return interpolate(knots_N233, size=size, mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
 
 
 class Crop(Augmentation):

@@ -23,6 +23,7 @@ def images_of(shape) -> torch.Tensor:
 ALL = [
     Affine(20, 0.2, 0.2, 15),
     Affine(20, 0.2, 0.2, 15, p=0.5, interpolation="bicubic"),
+    Affine(elastic=0.1),
     Crop(2),
     Flip(),
     Cutout(3),
@@ -47,7 +48,7 @@ def test_what_all_promise(augmentation, shape):
     assert len(labels) == len(LABELS)
 
 
-@pytest.mark.parametrize("augmentation", ALL[:5], ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize("augmentation", ALL[:6], ids=lambda a: type(a).__name__)
 def test_soft_labels_pass_through(augmentation):
     soft = torch.rand(6, 3).softmax(1)
     assert augmentation(images_of(SHAPES[0]), soft)[1] is soft
@@ -103,6 +104,17 @@ def test_affine_leaves_the_share_1_minus_p_untouched():
     changed = (Affine(30, p=0.25)(images, torch.zeros(400))[0] != images).flatten(1).any(1)
     assert 0.15 < changed.float().mean() < 0.35
     assert Affine()(images, torch.zeros(400))[0].sub(images).abs().max() < 1e-5
+
+
+def test_elastic_shifts_pixels_by_the_share_asked_for():
+    """On a ramp a pixel's change is its shift: the centre is one of the points that move, the place beside it is not."""
+    n, side, share = 4000, 9, 0.1
+    ramp = torch.linspace(0, 1, side).repeat(side, 1).expand(n, 1, side, side)
+    change_NHW = (Affine(elastic=share)(ramp, torch.zeros(n))[0] - ramp)[:, 0]
+    half_side_in_values = 0.5 * side / (side - 1)
+    assert change_NHW[:, 4, 4].std() / half_side_in_values == pytest.approx(share, rel=0.05)
+    neighbours = torch.corrcoef(torch.stack([change_NHW[:, 4, 4], change_NHW[:, 4, 5], change_NHW[:, 1, 1]]))
+    assert neighbours[0, 1] > 0.9 > 0.5 > neighbours[0, 2]  # smooth, and not one shift of the whole image
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -169,6 +181,7 @@ def test_cutmix_labels_are_areas():
     [
         (lambda: Affine(p=2), "Affine.p: expected a probability, got 2"),
         (lambda: Affine(degrees=-1), "ranges of 0 or more"),
+        (lambda: Affine(elastic=-0.1), "elastic=-0.1"),
         (lambda: Affine(scale=1.0), "scale below 1"),
         (lambda: Crop(0), "1 or more"),
         (lambda: Flip(-0.1), "Flip.p"),
