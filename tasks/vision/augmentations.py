@@ -41,9 +41,9 @@ class Affine(Augmentation):
         translate: shift is uniform in this share of the side, both ways.
         scale: factor is uniform in [1 - scale, 1 + scale].
         shear: horizontal shear in degrees.
-        elastic: standard deviation of the points' shifts, as a share of half the side; 0 warps nothing.
         p: share of the images that are changed; the others stay as sharp as the test images will be.
         interpolation: "bilinear", or "bicubic", which blurs less.
+        elastic: standard deviation of the points' shifts, as a share of half the side; 0 warps nothing.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Affine(Augmentation):
         translate: float = 0.0,
         scale: float = 0.0,
         shear: float = 0.0,
-        elastic: float = 0.0,
         p: float = 1.0,
         interpolation: Literal["bilinear", "bicubic"] = "bilinear",
+        elastic: float = 0.0,
     ):
         if not 0 <= p <= 1:
             raise InputError(f"Affine.p: expected a probability, got {p}; 1 changes every image")
