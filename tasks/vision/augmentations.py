@@ -74,6 +74,9 @@ class Affine(Augmentation):
         angle, shear = draw[0] * math.radians(self.degrees), draw[1] * math.radians(self.shear)
         zoom = 1 / (1 + draw[2] * self.scale)
         theta_N23 = affine_matrices(angle, shear, zoom, 2 * self.translate * draw[3:5])
+        height, width = images_NCHW.shape[2:]
+        theta_N23[:, 0, 1] *= height / width  # positions are in half sides, angles in pixels
+        theta_N23[:, 1, 0] *= width / height
         grid = affine_grid(theta_N23, list(images_NCHW.shape), align_corners=False)
         if self.elastic:
             grid = grid + warp(n, list(images_NCHW.shape[2:]), images_NCHW.device) * self.elastic

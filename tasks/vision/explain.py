@@ -115,13 +115,18 @@ def score_of_prediction(task: "ImageClassification", shown: Judged) -> Score:
     return task.attribution_target((shown.images_NCHW, shown.probabilities_NC.argmax(1)))[1]
 
 
+def convolutions_of(net: nn.Module) -> list[nn.Conv2d]:
+    """Its two-dimensional convolutions, in the order of registration."""
+    return [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+
+
 def methods_of(net: nn.Module, names: tuple[str, ...], baseline: Tensor, steps: int = 50) -> dict[str, Method]:
     """Name -> (score, inputs) -> map, with the baseline and layer that fit images.
 
     Raises:
         InputError: an unknown name.
     """
-    convolutions = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+    convolutions = convolutions_of(net)
     known: dict[str, Method] = {
         "saliency": saliency,
         "input_x_gradient": input_x_gradient,
@@ -135,6 +140,8 @@ def methods_of(net: nn.Module, names: tuple[str, ...], baseline: Tensor, steps: 
     for name in names:
         if name not in known:
             raise InputError(f"--methods: expected some of {', '.join(known)}, got {name!r}; mend the list")
+    if "grad_cam" in names and not convolutions:
+        raise InputError("--methods: expected a net with a convolution for grad_cam, got none; leave grad_cam out")
     return {name: known[name] for name in names}
 
 
@@ -169,12 +176,14 @@ def overlays(
 def explain_sections(
     task: "ImageClassification",
     data: ImageData,
-    names: tuple[str, ...] = METHODS,
+    names: tuple[str, ...] | None = None,
     choose: str = "each",
     count: int = 10,
     steps: int = 50,
 ) -> list[Section]:
     """Maps of every method, their faithfulness against chance, completeness and the randomisation check."""
+    if names is None:
+        names = tuple(name for name in METHODS if name != "grad_cam" or convolutions_of(task.net))
     shown = chosen_examples(judged(task, data), choose, count)
     if not len(shown.labels_N):
         raise InputError("--choose: expected examples, got none; no test image is misclassified")

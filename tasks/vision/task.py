@@ -1,5 +1,7 @@
 """Image classification."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +16,18 @@ from zoo.reports import Section
 from zoo.training.task import Score, TaskModule
 
 Batch = tuple[Tensor, Tensor]  # images_NCHW, labels: [N] classes or [N, C] probabilities
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """`net` in eval mode inside; every module's mode as before afterwards."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 class ImageClassification(TaskModule):
@@ -36,6 +50,8 @@ class ImageClassification(TaskModule):
         **kwargs: Any,
     ):
         super().__init__(net, optimizer, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise InputError(f"model.label_smoothing: expected a share in [0, 1), got {label_smoothing}; 0.1 is usual")
         self.label_smoothing = label_smoothing
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         net.to(memory_format=self.memory_format)
@@ -62,11 +78,12 @@ class ImageClassification(TaskModule):
         return found if labels_N is None else found | {"labels": labels_N}
 
     def attribution_target(self, batch: Batch) -> tuple[Tensor, Score]:
-        """The images, and the logit of each one's label as a function of them."""
+        """The images, and the logit of each one's label as a function of them, of the net in eval mode."""
         images_NCHW, labels_N = batch
 
         def logit_of_label(images: Tensor) -> Tensor:
-            logits_NC = self.net(images)
+            with evaluating(self.net):
+                logits_NC = self.net(images)
             # Attribution methods repeat a batch (steps, samples): the labels repeat with it, block by block.
             repeated = labels_N.repeat(len(images) // len(labels_N))
             return logits_NC.gather(1, repeated[:, None])[:, 0]
@@ -90,8 +107,8 @@ class ImageClassification(TaskModule):
         images_NCHW = next(iter(self.trainer.datamodule.loader("train")))[0][:1].to(self.device)
         training = self.net.training
         try:
-            with torch.no_grad():
-                outputs = self.net.eval()(images_NCHW).shape[1]
+            with torch.no_grad(), self.trainer.precision_plugin.forward_context():
+                outputs = self.net.eval()(self.trainer.precision_plugin.convert_input(images_NCHW)).shape[1]
         except RuntimeError as error:
             reason = str(error).partition(", but")[0].partition("expected input")[0].rstrip(", ")[:120]
             raise InputError(

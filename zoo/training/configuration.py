@@ -16,7 +16,18 @@ Tree = dict[str, Any]
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 5e-4 as a number, as YAML 1.2 does."""
+    """SafeLoader that reads 5e-4 as a number, as YAML 1.2 does, and refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """As SafeLoader, which would keep the last of two equal keys without a word."""
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag != "tag:yaml.org,2002:merge" and isinstance(key_node, yaml.ScalarNode):
+                if key_node.value in seen:
+                    problem = f"the key {key_node.value!r} stands here twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+                seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
@@ -39,7 +50,19 @@ def read_yaml(path: str | Path) -> Tree:
         raise InputError(f"{path}: expected YAML, got something else ({reason}); mend the file") from error
     if not isinstance(tree, dict):
         raise InputError(f"{path}: expected a mapping such as `trainer: ...`, got {type(tree).__name__}; mend the file")
+    _refuse_other_keys(path, tree)
     return _without_dots(tree)
+
+
+def _refuse_other_keys(path: str | Path, tree: Any) -> None:
+    if isinstance(tree, list):
+        for one in tree:
+            _refuse_other_keys(path, one)
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if not isinstance(key, str):
+                raise InputError(f"{path}: expected keys that are text, got {key!r}; put the key in quotes")
+            _refuse_other_keys(path, value)
 
 
 def _without_dots(tree: Tree) -> Tree:

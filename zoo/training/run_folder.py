@@ -137,9 +137,10 @@ def open_run(where: str | Path, root: str | Path = "runs") -> RunFolder:
             if (folder / "config.yaml").is_file():
                 return RunFolder(folder.resolve())
         numbered = [p for p in base.iterdir() if p.name.isdigit()] if base.is_dir() else []
-        for newest in sorted(numbered, key=lambda p: int(p.name), reverse=True):
-            if (newest / "config.yaml").is_file():
-                return RunFolder(newest.resolve())
+        runs = [p for p in sorted(numbered, key=lambda p: int(p.name)) if (p / "config.yaml").is_file()]
+        trained = [p for p in runs if (p / "checkpoints" / "last.ckpt").is_file()]
+        if trained or runs:  # a run that ended before its first checkpoint does not hide the one before
+            return RunFolder((trained or runs)[-1].resolve())
     known = sorted({str(p.parent.parent) for p in Path(root).glob("*/*/*/config.yaml")})
     hint = f"runs of this folder are in {', '.join(known[:5])}" if known else "start one with `zoo fit RECIPE`"
     raise InputError(f"run: expected a run folder, a checkpoint in one or a recipe's name, got {where}; {hint}")
@@ -169,5 +170,8 @@ def _commit() -> str | None:
     if not (here / ".git").exists():
         return None
     asked = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=10"]
-    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    try:
+        found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    except OSError:  # no git
+        return None
     return found.stdout.strip() or None

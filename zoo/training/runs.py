@@ -2,7 +2,6 @@
 
 import resource
 import shutil
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,8 @@ def resume(where: str | Path, overrides: list[tuple[str, str]], root: str | Path
     if not (run.checkpoints / "last.ckpt").is_file():
         raise InputError(f"--resume: expected {run.path}/checkpoints/last.ckpt, got none; start the run anew")
     read_checkpoint(run.checkpoints / "last.ckpt")
-    return _train(make(read_yaml(run.config), overrides), run, resume=True)
+    parts = make(read_yaml(run.config), overrides)
+    return _train(parts, run, resume=True)
 
 
 def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
@@ -76,6 +76,8 @@ def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
     lock = run.lock()
     record = Record(run.record)
     try:
+        if resume:
+            run.write(run.config, parts.config)  # a run that is made longer stays so when it is stopped again
         return _train_and_test(parts, run, record, resume)
     finally:
         record.close()
@@ -91,7 +93,6 @@ def _train_and_test(parts: Parts, run: RunFolder, record: Record, resume: bool) 
     if trainer.is_global_zero:
         parameters = sum(p.numel() for p in task.net.parameters() if p.requires_grad)
         print(f"{run.name}: {type(task.net).__name__}, {parameters:,} parameters, {trainer.precision}", flush=True)
-    started = time.perf_counter(), time.process_time()
     try:
         with warnings.catch_warnings():
             _quiet_lightning()
@@ -100,7 +101,7 @@ def _train_and_test(parts: Parts, run: RunFolder, record: Record, resume: bool) 
         raise InputError(f"trainer: {' '.join(str(error).split())} Mend the trainer's settings") from error
     except SystemExit:  # Lightning's answer to Ctrl-C
         return _stopped(run, checkpointer, trainer.global_step)
-    spent = {"seconds": time.perf_counter() - started[0], "cpu_seconds": time.process_time() - started[1]}
+    spent = checkpointer.spent()
     figures = _test(parts)
     if trainer.is_global_zero:
         _finish(parts, run, record, figures, spent)
@@ -154,11 +155,13 @@ def evaluate(where: str | Path, split: str, overrides: list[tuple[str, str]], ro
 def predict(where: str | Path, output: str | Path | None, overrides: list[tuple[str, str]], root: str | Path) -> int:
     """Write what a run predicts for its predict split, as tensors, to `output`."""
     parts = read_run(where, overrides, root)
+    path = Path(output or _folder_of(where, root) / "predictions.pt")
     with warnings.catch_warnings():
         _quiet_lightning()
         batches = parts.trainer.predict(parts.task, datamodule=parts.data)
+    if not batches:
+        raise InputError("predict: expected examples, got none; raise trainer.limit_predict_batches")
     joined = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
-    path = Path(output or open_run(where, root).path / "predictions.pt")
     save_atomically(joined, path)
     print(f"{', '.join(f'{name} {list(value.shape)}' for name, value in joined.items())}: {_shown(path)}")
     return 0
@@ -183,13 +186,26 @@ def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
     wanted |= {
         ours: _whole(key, options[key]) for key, ours in (("examples", "count"), ("steps", "steps")) if key in options
     }
+    folder = Path(options["output"]) if "output" in options else _folder_of(where, root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output: expected a folder, got {folder} ({error.strerror}); choose another") from error
     sections = parts.task.explain_sections(parts.data, **wanted)
-    folder = Path(options["output"]) if "output" in options else open_run(where, root).path
-    folder.mkdir(parents=True, exist_ok=True)
     subtitle = f"{type(parts.task.net).__name__} on {type(parts.data).__name__}, {_machine()}"
     page = write_report(folder, f"What the answers of {where} rest on", subtitle, {}, sections, stem="explain")
     print(f"page: {_shown(page)}")
     return 0
+
+
+def _folder_of(where: str | Path, root: str | Path) -> Path:
+    """Where results of a run go: its folder, or beside a checkpoint that was moved out of one."""
+    try:
+        return open_run(where, root).path
+    except InputError:
+        if Path(where).is_file():
+            return Path(where).parent
+        raise
 
 
 def _whole(key: str, text: str) -> int:

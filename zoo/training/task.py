@@ -67,6 +67,11 @@ class TaskModule(LightningModule, ABC):
         self.net = net
         self.clipping = clipping
         self.penalties = penalties or []
+        names = [penalty.name for penalty in self.penalties]
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"model.penalties: expected each kind once, got {', '.join(names)}; add up their strengths"
+            )
         self.constraints = constraints or []
         self.probes = probes or []
         self.monitor = GradientMonitor(monitor)
@@ -119,10 +124,14 @@ class TaskModule(LightningModule, ABC):
 
     def objective(self, batch: Any) -> dict[str, Tensor]:
         """Loss terms of the net as it is, penalties included."""
-        terms = dict(self.loss(self.net, batch))
+        return self.objective_of(self.net, batch)
+
+    def objective_of(self, net: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """Loss terms of a net in this one's place, penalties included."""
+        terms = dict(self.loss(net, batch))
         with self.monitor.pausing():  # a penalty may run the net again; the layers' readings are of the loss
             for penalty in self.penalties:
-                terms[penalty.name] = penalty(self.net, *self.loss_of_inputs(self.net, batch))
+                terms[penalty.name] = penalty(net, *self.loss_of_inputs(net, batch))
         return terms
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -178,7 +187,7 @@ class TaskModule(LightningModule, ABC):
         self._micro_batches = []
         params = {name: p.detach() for name, p in self.net.named_parameters()}
         grads = {name: p.grad for name, p in self.net.named_parameters() if p.grad is not None}
-        reading = Step(step, grads, params, loss_at(self.net, self.loss, batches, states))
+        reading = Step(step, grads, params, loss_at(self.net, self.objective_of, batches, states))
         for probe in self.probes:
             self.monitor.add(step, probe(reading))
 
@@ -194,8 +203,9 @@ class TaskModule(LightningModule, ABC):
         loss = self.monitor.flush(self._reduce_sum, self.trainer.world_size, loss_scale, scaler is None)
         if loss is not None:
             self.recent_loss = loss
-            if self.trainer.loggers:
-                self.log("train/loss", loss, on_step=True)
+            # Not self.log: Lightning refuses it where a checkpoint flushes.
+            for logger in self.trainer.loggers:
+                logger.log_metrics({"train/loss": loss}, step=self.trainer.global_step)
 
     def on_train_end(self) -> None:
         """Write what is left."""
@@ -228,11 +238,25 @@ class TaskModule(LightningModule, ABC):
                 "model.schedule_interval: expected step with a schedule over all steps of the run, got epoch; "
                 "leave it out, or give the schedule total_steps in epochs"
             )
-        steps = {"total_steps": int(self.trainer.estimated_stepping_batches)} if wants_steps else {}
+        steps = {"total_steps": self._total_steps()} if wants_steps else {}
         scheduler = self._make_scheduler(optimizer, **steps)
         if isinstance(scheduler, ReduceLROnPlateau):
+            if self._plateau_metric.startswith("val/") and not self.trainer.enable_validation:
+                raise InputError(
+                    f"model.scheduler: expected validation, since ReduceLROnPlateau looks at {self._plateau_metric}, "
+                    "got none; set data.validation above 0"
+                )
             return {"scheduler": scheduler, "interval": "epoch", "monitor": self._plateau_metric}
         return {"scheduler": scheduler, "interval": self._schedule_interval}
+
+    def _total_steps(self) -> int:
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf") or steps < 1:
+            raise InputError(
+                "model.scheduler: expected a run of known length, since the schedule goes over all its steps, got "
+                f"{steps} steps; set trainer.max_epochs or trainer.max_steps"
+            )
+        return int(steps)
 
     @torch.no_grad()
     def _constrain(self) -> None:

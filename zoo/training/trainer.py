@@ -10,6 +10,8 @@ from lightning_fabric.connector import _PRECISION_INPUT
 from pytorch_lightning.callbacks import Checkpoint, ProgressBar
 from pytorch_lightning.profilers import PassThroughProfiler
 
+from zoo.errors import InputError
+
 # What differs from Lightning's own defaults, and why.
 DEFAULTS: dict[str, Any] = {
     "devices": 1,  # a recipe's figures hold for one device; more of them change the batch
@@ -48,6 +50,8 @@ class Trainer(pl.Trainer):
     def __init__(
         self, precision: _PRECISION_INPUT | Literal["auto"] = "32-true", threads: int | None = None, **kwargs: Any
     ):
+        if threads is not None and threads < 1:
+            raise InputError(f"trainer.threads: expected 1 or more, got {threads}; leave it out for torch's own choice")
         if threads is not None:
             torch.set_num_threads(threads)
         for name, value in DEFAULTS.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2.functional import center_crop, pil_to_tensor, resize
 from tqdm import tqdm
@@ -102,7 +102,12 @@ def decoded(path: Path, size: int | None, grey: bool) -> Tensor:
     """
     try:
         with Image.open(path) as image:
-            pixels = pil_to_tensor(image.convert("L" if grey else "RGB"))
+            if image.mode.startswith(("I", "F")):  # 16 bits and more: `convert` would cut all above 255 to white
+                raise InputError(f"{path}: expected 8 bits a channel, got mode {image.mode}; convert the file")
+            upright = ImageOps.exif_transpose(image)  # cameras store how they were held, viewers turn the picture
+            pixels = pil_to_tensor(upright.convert("L" if grey else "RGB"))
+    except InputError:
+        raise
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split())[:80]
         raise InputError(f"{path}: expected an image, got a damaged file ({reason}); remove or replace it") from error

@@ -95,6 +95,12 @@ class ImageFolder(ImageData):
         found = [(path, i) for i, name in enumerate(self.class_names) for path in image_files(folder / name)]
         if not found:
             raise InputError(f"{folder}: expected images in class folders, got none; known are {', '.join(ENDINGS)}")
+        seen = {i for _, i in found}
+        empty = [name for i, name in enumerate(self.class_names) if i not in seen]
+        if empty and folder in (self.root, self.root / "train"):  # a test part may lack a class
+            raise InputError(
+                f"{folder / empty[0]}: expected images of the class, got none; add some or remove the folder"
+            )
         paths, labels = [path for path, _ in found], [label for _, label in found]
         self._found[str(folder)] = paths, labels
         files = ImageFiles(paths, self.size, self.grey)

@@ -69,7 +69,7 @@ class SqueezeNet(nn.Module):
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Conv2d(512, num_classes, 1), nn.AdaptiveAvgPool2d(1))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                last = module.out_channels == num_classes
+                last = module is self.classifier[1]
                 nn.init.normal_(module.weight, std=0.01) if last else nn.init.kaiming_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
