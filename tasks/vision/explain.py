@@ -55,7 +55,9 @@ def judged(task: "ImageClassification", data: ImageData, split: str = "test") ->
     """Every example of a split with its probabilities, the net in eval mode."""
     was_training = task.net.training
     task.net.eval()
-    parts = [(batch[0], batch[1], task.predict_step(batch, 0)["probabilities"]) for batch in data.loader(split)]
+    dtype = next(task.net.parameters()).dtype
+    batches = ((batch[0].to(dtype), batch[1]) for batch in data.loader(split))
+    parts = [(*batch, task.predict_step(batch, 0)["probabilities"]) for batch in batches]
     task.net.train(was_training)
     return Judged(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
@@ -115,6 +117,11 @@ def score_of_prediction(task: "ImageClassification", shown: Judged) -> Score:
     return task.attribution_target((shown.images_NCHW, shown.probabilities_NC.argmax(1)))[1]
 
 
+def black_image(data: ImageData, shown: Judged) -> Tensor:
+    """The baseline [1, C, H, W] of the methods that need one."""
+    return data.normalised(torch.zeros_like(shown.images_NCHW[:1])).to(shown.images_NCHW.dtype)
+
+
 def convolutions_of(net: nn.Module) -> list[nn.Conv2d]:
     """Its two-dimensional convolutions, in the order of registration."""
     return [module for module in net.modules() if isinstance(module, nn.Conv2d)]
@@ -152,11 +159,11 @@ def overlays(
     score, was_training = score_of_prediction(task, shown), task.net.training
     task.net.eval()
     try:
-        baseline = data.normalised(torch.zeros_like(shown.images_NCHW[:1]))
+        baseline = black_image(data, shown)
         maps = {n: f(score, shown.images_NCHW) for n, f in methods_of(task.net, names, baseline, steps).items()}
     finally:
         task.net.train(was_training)
-    pixels = data.pixels(shown.images_NCHW).numpy()
+    pixels = data.pixels(shown.images_NCHW.float()).numpy()
     predicted_N = shown.probabilities_NC.argmax(1)
     cells = []
     for i in range(len(pixels)):
@@ -166,7 +173,7 @@ def overlays(
         cells.append([(rgb(pixels[i]), text)])
         for name, found in maps.items():
             signed = name in ("input_x_gradient", "integrated_gradients", "occlusion")
-            cells[-1].append((overlay(pixels[i], found[i].sum(0).numpy(), signed), name.replace("_", " ")))
+            cells[-1].append((overlay(pixels[i], found[i].sum(0).float().numpy(), signed), name.replace("_", " ")))
     if len(names) == 1:  # pairs side by side fill a row of the page
         per_row = 4
         cells = [[pair for row in cells[i : i + per_row] for pair in row] for i in range(0, len(cells), per_row)]
@@ -202,7 +209,7 @@ def faithfulness_section(
     """Deletion and insertion of every method against random orders, and the completeness gap."""
     task.net.eval()
     score = score_of_prediction(task, shown)
-    baseline = data.normalised(torch.zeros_like(shown.images_NCHW[:1]))
+    baseline = black_image(data, shown)
     maps = {n: f(score, shown.images_NCHW) for n, f in methods_of(task.net, names, baseline, steps).items()}
     compared = against_random(score, shown.images_NCHW, maps, baseline)
     beaten = {name: one.better_than_random() for name, one in compared.items()}
@@ -229,7 +236,7 @@ def randomisation_section(task: "ImageClassification", data: ImageData, shown: J
     """Rank correlation of saliency and integrated gradients with those of a net with shuffled weights."""
     task.net.eval()
     labels = shown.probabilities_NC.argmax(1)
-    baseline = data.normalised(torch.zeros_like(shown.images_NCHW[:1]))
+    baseline = black_image(data, shown)
 
     def maps_of(method: Method) -> Callable[[nn.Module], Tensor]:
         def of_net(net: nn.Module) -> Tensor:

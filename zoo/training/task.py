@@ -241,7 +241,8 @@ class TaskModule(LightningModule, ABC):
         steps = {"total_steps": self._total_steps()} if wants_steps else {}
         scheduler = self._make_scheduler(optimizer, **steps)
         if isinstance(scheduler, ReduceLROnPlateau):
-            if self._plateau_metric.startswith("val/") and not self.trainer.enable_validation:
+            data = self.trainer.datamodule
+            if self._plateau_metric.startswith("val/") and data is not None and not data.val_dataloader():
                 raise InputError(
                     f"model.scheduler: expected validation, since ReduceLROnPlateau looks at {self._plateau_metric}, "
                     "got none; set data.validation above 0"

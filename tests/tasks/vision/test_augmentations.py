@@ -106,6 +106,22 @@ def test_affine_leaves_the_share_1_minus_p_untouched():
     assert Affine()(images, torch.zeros(400))[0].sub(images).abs().max() < 1e-5
 
 
+def test_a_quarter_turn_of_an_oblong_image_moves_its_centre_by_pixels():
+    image = torch.zeros(1, 1, 9, 21)
+    image[0, 0, 4, 8:13] = 1.0  # a bar of five pixels along the long side
+    turned = turned_by(image, 90)
+    expected = torch.zeros_like(image)
+    expected[0, 0, 2:7, 10] = 1.0  # the same bar along the short side, as long as before
+    torch.testing.assert_close(turned, expected, rtol=0, atol=1e-4)
+
+
+def turned_by(image, degrees):
+    """`Affine` with its draws replaced by the largest rotation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "uniform_", lambda self, *_: self.zero_().index_fill_(0, torch.tensor([0]), 1.0))
+        return Affine(degrees)(image, LABELS[:1])[0]
+
+
 def test_elastic_shifts_pixels_by_the_share_asked_for():
     """On a ramp a pixel's change is its shift: the centre is one of the points that move, the place beside it is not."""
     n, side, share = 4000, 9, 0.1

@@ -24,6 +24,28 @@ class Planted(ImageData):
         return whole.part(0, 150), whole.part(150, 200)
 
 
+def test_a_score_is_the_trained_nets_and_leaves_it_as_it_was():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2 * 49, 2))
+    task = ImageClassification(net, torch.optim.Adam)
+    images = torch.rand(6, 1, 9, 9)
+    inputs, score = task.attribution_target((images, torch.zeros(6, dtype=torch.int64)))
+    before = {name: buffer.clone() for name, buffer in net.named_buffers()}
+    in_training = score(inputs)
+    assert net.training and all(buffer.equal(before[name]) for name, buffer in net.named_buffers())
+    task.eval()
+    assert score(inputs).equal(in_training)
+
+
+def test_a_net_without_convolutions_is_explained_without_grad_cam():
+    data = Planted(batch_size=50, validation=0.0)
+    data.setup()
+    task = ImageClassification(nn.Sequential(nn.Flatten(), nn.Linear(81, 2)), torch.optim.Adam).eval()
+    assert explain_sections(task, data, count=2, steps=4)
+    with pytest.raises(InputError, match="leave grad_cam out"):
+        explain_sections(task, data, names=("grad_cam",), count=2)
+
+
 @pytest.fixture(scope="module")
 def trained() -> tuple[ImageClassification, Planted]:
     """A small net that has learnt the square."""

@@ -119,3 +119,8 @@ def test_a_deep_sigmoid_net_vanishes_and_a_residual_one_does_not():
 def test_depth_of_a_densenet_is_checked():
     with pytest.raises(InputError, match="6 n"):
         DenseNet(depth=50)
+
+
+def test_only_squeezenets_last_convolution_starts_small():
+    net = SqueezeNet(num_classes=64, in_channels=1)
+    assert net.features[0].weight.std() > 0.1 and net.classifier[1].weight.std() < 0.011

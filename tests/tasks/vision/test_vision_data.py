@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tasks.vision.augmentations import Crop, Flip, Mixup
 from tasks.vision.data import CIFAR10, CIFAR100, MNIST, Digits, FashionMNIST, ImageData, ImageFolder, MNIST5k, Split
+from tasks.vision.data.image_files import decoded
 from tasks.vision.data.pixel_statistics import as_floats, mean_and_std
 from zoo.data.stored import write_stored
 from zoo.errors import InputError
@@ -278,6 +279,7 @@ def damage(folder: Path) -> None:
             r"z.png: expected .*set data.size",
         ),
         (lambda f: [p.unlink() for p in f.rglob("*.png")], {}, "expected images in class folders, got none"),
+        (lambda f: (f / "empty").mkdir(), {}, "empty: expected images of the class, got none"),
         (lambda f: (f / "train").mkdir(), {}, "expected subfolders of 2 or more classes, got 0"),
         (lambda f: (f / "dog").rename(f.parent / "dog"), {}, "expected subfolders of 2 or more classes, got 1"),
     ],
@@ -287,6 +289,17 @@ def test_planted_faults_in_folders(tmp_path, change, options, words):
     write_images(folder)
     change(folder)
     refused(words, ImageFolder(str(folder), **{"size": 8, **options}))
+
+
+def test_images_are_upright_and_of_eight_bits(tmp_path):
+    picture = Image.new("RGB", (32, 16), "red")
+    orientation = picture.getexif()
+    orientation[0x0112] = 6  # held sideways
+    picture.save(tmp_path / "a.jpg", exif=orientation)
+    assert decoded(tmp_path / "a.jpg", None, False).shape == (3, 32, 16)
+    Image.new("I;16", (4, 4), 3000).save(tmp_path / "b.png")
+    with pytest.raises(InputError, match="expected 8 bits a channel, got mode I"):
+        decoded(tmp_path / "b.png", None, True)
 
 
 def test_missing_folders_and_strange_classes(tmp_path):

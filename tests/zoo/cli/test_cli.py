@@ -56,6 +56,10 @@ def here(tmp_path, monkeypatch) -> Path:
         (["fit", "vision/digits", "--model.net.num_classes", "7"], "expected 10 outputs, one a class of the data, got 7"),
         (["fit", "vision/digits", "--model.net", "torchvision.models.resnet18", "--model.net.num_classes", "10"], "expected a net for images [1, 8, 8]"),
         (["fit", "vision/digits", "--trainer.gradient_clip_val", "1.0"], "model.clipping"),
+        (["fit", "vision/digits", "--model.label_smoothing", "2"], "label_smoothing: expected a share in [0, 1), got 2"),
+        (["fit", "vision/digits", "--trainer.threads", "0"], "trainer.threads: expected 1 or more, got 0"),
+        (["fit", "vision/digits", "--trainer.max_epochs", "-1"], "expected a run of known length"),
+        (["fit", "vision/digits", "--model.scheduler", "torch.optim.lr_scheduler.ReduceLROnPlateau"], "set data.validation above 0"),
         (["fit", "--resume", "runs/none"], "expected a run folder"),
         (["fit", "vision/fashion_mnist"], "python data_scripts/fashion_mnist.py"),
     ],
@@ -81,6 +85,52 @@ def test_bad_yaml_is_one_line(here, capsys):
     assert zoo("fit", "vision/digits", "--config", "key.yaml") == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 3 and "did you mean 'trainer.max_epochs'" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("trainer:\n  max_epochs: 2\ntrainer:\n  threads: 1\n", "'trainer' stands here twice"),
+        ("trainer: {1: 2}\n", "expected keys that are text, got 1"),
+        ("on: 3\n", "expected keys that are text, got True"),
+    ],
+)
+def test_yaml_keys_that_would_be_lost(here, capsys, text, said):
+    (here / "overlay.yaml").write_text(text)
+    assert zoo("fit", "vision/digits", "--config", "overlay.yaml") == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_logger_takes_the_loss_and_precisions_start(here, capsys):
+    logger = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "logs"]
+    assert zoo("fit", "vision/digits", *TINY, *logger, "--trainer.precision", "64-true") == 0
+    assert "train/loss" in next(here.rglob("logs/**/metrics.csv")).read_text()
+    assert zoo("fit", "vision/digits", *TINY, "--trainer.precision", "bf16-true") == 0
+
+
+def test_a_longer_resume_stays_longer_and_adds_up_its_cost(here, capsys):
+    assert zoo("fit", "vision/digits", *TINY) == 0
+    run = here / "runs" / "vision" / "digits" / "1"
+    first = json.loads((run / "metrics.json").read_text())
+    assert zoo("fit", "--resume", run, "--trainer.max_epochs", "3") == 0
+    second = json.loads((run / "metrics.json").read_text())
+    assert "max_epochs: 3" in (run / "config.yaml").read_text()
+    assert second["epochs"] == 3 and second["fit_seconds"] > 1.1 * first["fit_seconds"]
+
+
+def test_a_run_without_a_step_hides_none_and_a_moved_checkpoint_predicts_beside_itself(here, capsys):
+    assert zoo("fit", "vision/digits", *TINY) == 0
+    runs = here / "runs" / "vision" / "digits"
+    (runs / "2").mkdir()
+    (runs / "2" / "config.yaml").write_text((runs / "1" / "config.yaml").read_text())
+    assert zoo("test", "vision/digits") == 0
+    (here / "moved").mkdir()
+    (runs / "1" / "checkpoints" / "last.ckpt").rename(here / "moved" / "alone.ckpt")
+    assert zoo("predict", "moved/alone.ckpt") == 0
+    assert (here / "moved" / "predictions.pt").is_file()
+    (here / "taken").write_text("")
+    assert zoo("explain", "moved/alone.ckpt", "--output", "taken") == 2
+    assert "--output: expected a folder" in capsys.readouterr().err
 
 
 def test_print_config_shows_overlays_and_starts_nothing(here, capsys):

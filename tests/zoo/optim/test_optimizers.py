@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.conftest import Regression
 from zoo.errors import InputError
 from zoo.nn import group_norm, layer_norm, rms_norm
 from zoo.optim import L1, L2, SAM, InputGradient, Jacobian, MaxNorm, WarmupDecay, optimizer_for, parameter_groups
@@ -215,3 +216,8 @@ def test_max_norm_projects_rows_and_leaves_the_others():
     assert torch.equal(net[0].weight, first)
     with pytest.raises(InputError, match="pattern"):
         MaxNorm(1.0, "fc*")(net)
+
+
+def test_a_penalty_given_twice_is_refused(make_net, adam):
+    with pytest.raises(InputError, match="each kind once"):
+        Regression(make_net(), adam, penalties=[L2(1.0), L2(2.0)])
