@@ -123,7 +123,7 @@ def _finish(parts: Parts, run: RunFolder, record: Record, figures: dict[str, flo
     subtitle = f"{type(parts.task.net).__name__} on {type(parts.data).__name__}, {_machine()}"
     page = write_report(run.path, run.name, subtitle, facts, sections, parts.config)
     for name, value in figures.items():
-        print(f"{name}: {value:.4f}")
+        print(f"{name}: {_figure(value)}")
     print(f"run:    {_shown(run.path)}\nreport: {_shown(page)}", flush=True)
 
 
@@ -148,7 +148,7 @@ def evaluate(where: str | Path, split: str, overrides: list[tuple[str, str]], ro
         raise InputError(f"{split}: expected examples, got none; the run keeps no {split} split")
     for result in results:
         for name, value in result.items():
-            print(f"{name}: {value:.4f}")
+            print(f"{name}: {_figure(value)}")
     return 0
 
 
@@ -273,6 +273,10 @@ def _machine() -> str:
 def _data_hash(parts: Parts) -> str | None:
     data_hash = getattr(parts.data, "data_hash", None)
     return data_hash() if data_hash else None
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.3g}"
 
 
 def _shown(path: Path) -> str:
