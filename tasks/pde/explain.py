@@ -31,7 +31,9 @@ def solution_sections(task: "PhysicsInformed") -> list[Section]:
             f"error {float(error_N.max()):.2e}; the reference itself is good to {reference.error:.0e} (relative l2)."
         )
         maps = [
-            heat_map(_grid(found_N, reference.grid), rows, columns, False, task.problem.coordinates[1], "The solution."),
+            heat_map(
+                _grid(found_N, reference.grid), rows, columns, False, task.problem.coordinates[1], "The solution."
+            ),
             heat_map(_grid(error_N, reference.grid), rows, columns, True, task.problem.coordinates[1], "Its error."),
         ]
         sections.append(Section(f"Solution {name}", lead, [*maps, _cuts(task, found_N, expected_N)]))

@@ -110,8 +110,8 @@ class Problem(ABC):
         if not isinstance(residual, Tensor) or residual.dim() not in (1, 2) or len(residual) != 2:
             got = list(residual.shape) if isinstance(residual, Tensor) else type(residual).__name__
             raise InputError(
-                f"{type(self).__name__}.equation: expected a residual [N] or [N, equations], one row a point, got {got} "
-                "for N = 2; return terms of u.value, u.x, ..."
+                f"{type(self).__name__}.equation: expected a residual [N] or [N, equations], one row a point, got "
+                f"{got} for N = 2; return terms of u.value, u.x, ..."
             )
         return JetSpace(self.coordinates, frozenset(names))
 

@@ -91,7 +91,9 @@ class PhysicsInformed(TaskModule):
         """The solution's fields [N, K]."""
         dtype = next(self.net.parameters()).dtype
         with torch.no_grad():
-            parts = [self.net(jet_of(part.to(dtype), self._values)).coefficients_CNF[0] for part in points_ND.split(4096)]
+            parts = [
+                self.net(jet_of(part.to(dtype), self._values)).coefficients_CNF[0] for part in points_ND.split(4096)
+            ]
         return torch.cat(parts)
 
     @property

@@ -78,7 +78,7 @@ class JetSpace:
 
     @cached_property
     def chain_terms(self) -> tuple[dict[int, tuple[Term, ...]], ...]:
-        """Faa di Bruno: for every derivative of f(z) but the value, m -> terms in z's derivatives that f^(m) multiplies.
+        """Faa di Bruno: for every derivative of f(z) but the value, m -> the terms that f^(m) multiplies.
 
         From f(z0 + h) = sum_m f^(m)(z0) h^m / m!, with the powers of h by Leibniz.
         """

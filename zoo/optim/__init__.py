@@ -1,4 +1,4 @@
-"""What torch.optim lacks: clipping rules, penalties, constraints, decay groups, SAM, Levenberg-Marquardt, phases, one schedule."""
+"""What torch.optim lacks: clipping, penalties, constraints, decay groups, SAM, least squares, phases, a schedule."""
 
 from zoo.optim.clipping import Adaptive, AutoClip, ByGlobalNorm, ByParameterNorm, ByValue, Clipping, ZClip
 from zoo.optim.constraints import Constraint, MaxNorm

@@ -1,7 +1,6 @@
 """Levenberg-Marquardt with geodesic acceleration, for losses that are sums of squares."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,7 +107,7 @@ class LevenbergMarquardt(Optimizer):
             damping *= group["grow"]
         else:
             vector_to_parameters(before_P, self.parameters)
-        state["damping"] = torch.tensor(min(max(damping, 1e-20), 1e20), dtype=torch.float64)
+        state["damping"] = min(max(damping, 1e-20), 1e20)
         self.readings = readings
         return residuals_R.new_tensor(cost)
 
@@ -163,5 +162,3 @@ class _Normal:
         damped_PP.diagonal().add_(damping * self.scale_P)
         factor, failed = torch.linalg.cholesky_ex(damped_PP)
         return None if int(failed) else factor
-
-

@@ -84,4 +84,3 @@ class Phases(Optimizer):
         self.param_groups, self.state = self.optimizer.param_groups, self.optimizer.state
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state_dict["scheduler"])
-

@@ -87,6 +87,7 @@ def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
 def _train_and_test(parts: Parts, run: RunFolder, record: Record, resume: bool) -> int:
     task, data, trainer = parts.task, parts.data, parts.trainer
     task.write_readings_to(record)
+    trainer.precision_plugin.convert_module(task)  # before a checkpoint is loaded: Lightning would round it to float32
     checkpointer = Checkpointer(run.checkpoints, *task.best_metric, config=parts.config)
     trainer.callbacks += [checkpointer, *([] if trainer.progress_bar_callback else [FitProgress()])]
     trainer.strategy.checkpoint_io = AtomicCheckpointIO()
@@ -233,6 +234,7 @@ def read_run(where: str | Path, overrides: list[tuple[str, str]] = (), root: str
         run = open_run(where, root)
         checkpoint, tree = read_checkpoint(run.checkpoints / "last.ckpt"), read_yaml(run.config)
     parts = make(tree, list(overrides))
+    parts.trainer.precision_plugin.convert_module(parts.task)
     try:
         parts.task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:

@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 
@@ -15,6 +14,7 @@ class MLP(nn.Module):
         hidden_sizes: width of every hidden layer.
         activation: a smooth one; jets refuse ReLU, whose second derivative is zero.
 
+    >>> import torch
     >>> MLP(2, 1, [20, 20, 20])(torch.zeros(5, 2)).shape
     torch.Size([5, 1])
     """
