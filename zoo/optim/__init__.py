@@ -1,9 +1,11 @@
-"""What torch.optim lacks: clipping rules, penalties, constraints, decay groups, SAM, one schedule."""
+"""What torch.optim lacks: clipping, penalties, constraints, decay groups, SAM, least squares, phases, a schedule."""
 
 from zoo.optim.clipping import Adaptive, AutoClip, ByGlobalNorm, ByParameterNorm, ByValue, Clipping, ZClip
 from zoo.optim.constraints import Constraint, MaxNorm
 from zoo.optim.decay import optimizer_for, parameter_groups
+from zoo.optim.levenberg_marquardt import LevenbergMarquardt
 from zoo.optim.penalties import L1, L2, InputGradient, Jacobian, Penalty
+from zoo.optim.phases import Phase, Phases
 from zoo.optim.sam import SAM
 from zoo.optim.schedules import WarmupDecay
 
@@ -20,8 +22,11 @@ __all__ = [
     "Constraint",
     "InputGradient",
     "Jacobian",
+    "LevenbergMarquardt",
     "MaxNorm",
     "Penalty",
+    "Phase",
+    "Phases",
     "WarmupDecay",
     "ZClip",
     "optimizer_for",

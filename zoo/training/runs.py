@@ -87,6 +87,7 @@ def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
 def _train_and_test(parts: Parts, run: RunFolder, record: Record, resume: bool) -> int:
     task, data, trainer = parts.task, parts.data, parts.trainer
     task.write_readings_to(record)
+    trainer.precision_plugin.convert_module(task)  # before a checkpoint is loaded: Lightning would round it to float32
     checkpointer = Checkpointer(run.checkpoints, *task.best_metric, config=parts.config)
     trainer.callbacks += [checkpointer, *([] if trainer.progress_bar_callback else [FitProgress()])]
     trainer.strategy.checkpoint_io = AtomicCheckpointIO()
@@ -123,7 +124,7 @@ def _finish(parts: Parts, run: RunFolder, record: Record, figures: dict[str, flo
     subtitle = f"{type(parts.task.net).__name__} on {type(parts.data).__name__}, {_machine()}"
     page = write_report(run.path, run.name, subtitle, facts, sections, parts.config)
     for name, value in figures.items():
-        print(f"{name}: {value:.4f}")
+        print(f"{name}: {_figure(value)}")
     print(f"run:    {_shown(run.path)}\nreport: {_shown(page)}", flush=True)
 
 
@@ -148,7 +149,7 @@ def evaluate(where: str | Path, split: str, overrides: list[tuple[str, str]], ro
         raise InputError(f"{split}: expected examples, got none; the run keeps no {split} split")
     for result in results:
         for name, value in result.items():
-            print(f"{name}: {value:.4f}")
+            print(f"{name}: {_figure(value)}")
     return 0
 
 
@@ -233,6 +234,7 @@ def read_run(where: str | Path, overrides: list[tuple[str, str]] = (), root: str
         run = open_run(where, root)
         checkpoint, tree = read_checkpoint(run.checkpoints / "last.ckpt"), read_yaml(run.config)
     parts = make(tree, list(overrides))
+    parts.trainer.precision_plugin.convert_module(parts.task)
     try:
         parts.task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
@@ -273,6 +275,10 @@ def _machine() -> str:
 def _data_hash(parts: Parts) -> str | None:
     data_hash = getattr(parts.data, "data_hash", None)
     return data_hash() if data_hash else None
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.3g}"
 
 
 def _shown(path: Path) -> str:

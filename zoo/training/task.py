@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from zoo.derivatives import residual_jacobian
 from zoo.errors import InputError
 from zoo.optim.clipping import Clipping
 from zoo.optim.constraints import Constraint
 from zoo.optim.decay import optimizer_for
 from zoo.optim.penalties import Penalty
+from zoo.optim.phases import Phases
 from zoo.optim.sam import SAM
 from zoo.training.door import GradientDoor
 from zoo.training.evaluation import Means, batch_size
@@ -103,6 +105,16 @@ class TaskModule(LightningModule, ABC):
         terms = self.loss(net, batch)
         return {"loss": sum(terms.values()), **(terms if len(terms) > 1 else {})}
 
+    def residuals(self, net: nn.Module, batch: Any) -> dict[str, Callable[[], Tensor]]:
+        """Name of a loss term -> its residuals [N, K], whose sum of squares is the term; for least squares.
+
+        Row n may depend on example n alone. They are functions, so that each is evaluated by itself.
+        """
+        raise InputError(
+            f"model.optimizer: expected one that needs gradients only, since the loss of {type(self).__name__} is not "
+            "a sum of squares; take another than LevenbergMarquardt"
+        )
+
     def loss_of_inputs(self, net: nn.Module, batch: Any) -> tuple[Tensor, Score]:
         """The inputs of a batch and the summed loss as a function of them, for penalties on dL/dx."""
         inputs, *rest = batch
@@ -134,8 +146,10 @@ class TaskModule(LightningModule, ABC):
                 terms[penalty.name] = penalty(net, *self.loss_of_inputs(net, batch))
         return terms
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """One forward of automatic optimisation, watched when this step is sampled."""
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        """One forward of automatic optimisation, watched when this step is sampled; or one step of least squares."""
+        if not self.automatic_optimization:
+            return self.optimise(batch, lambda: self.objective(batch))
         return self.watched_loss(batch, lambda: self.objective(batch))
 
     def watched_loss(self, batch: Any, terms_of: Callable[[], dict[str, Tensor]]) -> Tensor:
@@ -165,6 +179,7 @@ class TaskModule(LightningModule, ABC):
             optimizer: one of `self.optimizers()`; the only one by default.
         """
         optimizer = optimizer or self.optimizers()
+        step = self.trainer.global_step
 
         def closure() -> Tensor:
             optimizer.zero_grad()
@@ -172,7 +187,30 @@ class TaskModule(LightningModule, ABC):
             self.manual_backward(loss)
             return loss
 
-        optimizer.step(closure)
+        if getattr(optimizer.optimizer, "wants_residuals", False):
+            optimizer.step(lambda: self._linearised(batch, optimizer.optimizer))
+        else:
+            optimizer.step(closure)
+        readings = getattr(optimizer.optimizer, "readings", {})
+        if readings:
+            self.monitor.add(step, {name: torch.tensor(value) for name, value in readings.items()})
+
+    def _linearised(self, batch: Any, optimizer: Optimizer) -> tuple[Tensor, Tensor | None]:
+        """All residuals in one column [R] and, with gradients on, their Jacobian [R, P]; dL/dtheta = 2 J'r is left in
+        `.grad`, where the door reads it."""
+        blocks = self.residuals(self.net, batch)
+        if not torch.is_grad_enabled():
+            return torch.cat([block().flatten() for block in blocks.values()]), None
+        trained = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
+        pairs = {name: residual_jacobian(block, trained) for name, block in blocks.items()}
+        residuals_R = torch.cat([rows.flatten() for rows, _ in pairs.values()])
+        parts = [jacobian for _, jacobian in pairs.values()]
+        jacobian_RP = parts[0] if len(parts) == 1 else torch.cat(parts)
+        self.monitor.read_terms({name: rows.square().sum() for name, (rows, _) in pairs.items()})
+        gradient_P = 2 * (jacobian_RP.t() @ residuals_R)
+        for parameter, part in zip(trained, gradient_P.split([p.numel() for p in trained]), strict=True):
+            parameter.grad = part.view_as(parameter)
+        return residuals_R, jacobian_RP
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """The door. Not to be overridden: a callback's hook of the same name sees the gradient before clipping."""
@@ -215,11 +253,25 @@ class TaskModule(LightningModule, ABC):
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""
         optimizer = optimizer_for(self.net, self._make_optimizer, self._decay_norms_and_biases)
         self._refuse_accumulation(optimizer)
+        if isinstance(optimizer, Phases) or getattr(optimizer, "wants_residuals", False):
+            self._step_by_hand(optimizer)
         if self.constraints:
             optimizer.register_step_post_hook(lambda *_: self._constrain())
         if self._make_scheduler is None:
             return {"optimizer": optimizer}
         return {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)}
+
+    def _step_by_hand(self, optimizer: Optimizer) -> None:
+        # Least squares asks for residuals, which Lightning's automatic closure cannot give.
+        self.automatic_optimization = False
+        refused = {
+            "model.clipping": self.clipping is not None and getattr(optimizer, "wants_residuals", False),
+            "model.penalties": bool(self.penalties),
+            "model.scheduler": self._make_scheduler is not None,
+        }
+        for key, given in refused.items():
+            if given:
+                raise InputError(f"{key}: expected none with {type(optimizer).__name__}, got one; leave it out")
 
     def _refuse_accumulation(self, optimizer: Optimizer) -> None:
         # Lightning clears gradients before the first of the accumulated batches only: a second evaluation of the

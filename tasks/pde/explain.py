@@ -1,0 +1,69 @@
+"""Pictures of a solution: the field, its error against the reference, and where the equation is not met."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from zoo.reports import Section, heat_map, line_chart
+
+if TYPE_CHECKING:
+    from tasks.pde.task import PhysicsInformed
+
+
+def solution_sections(task: "PhysicsInformed") -> list[Section]:
+    """For problems of two coordinates three maps and a few cuts; for others the figures alone."""
+    reference = task.reference
+    if len(reference.grid) != 2:
+        return []
+    found_NK = task.solution_at(reference.points_ND).double()
+    dtype = next(task.net.parameters()).dtype
+    with torch.no_grad():
+        parts = [task.residual_at(part.to(dtype)) for part in reference.points_ND.split(4096)]
+    residual_N = torch.cat(parts).abs().sum(1)
+    rows, columns = _labels(task)
+    sections = []
+    for k, name in enumerate(task.problem.fields):
+        expected_N, found_N = reference.values_NK[:, k], found_NK[:, k]
+        error_N = (found_N - expected_N).abs()
+        lead = (
+            f"{name} over {task.problem.coordinates[0]} (down) and {task.problem.coordinates[1]} (across). Largest "
+            f"error {float(error_N.max()):.2e}; the reference itself is good to {reference.error:.0e} (relative l2)."
+        )
+        maps = [
+            heat_map(
+                _grid(found_N, reference.grid), rows, columns, False, task.problem.coordinates[1], "The solution."
+            ),
+            heat_map(_grid(error_N, reference.grid), rows, columns, True, task.problem.coordinates[1], "Its error."),
+        ]
+        sections.append(Section(f"Solution {name}", lead, [*maps, _cuts(task, found_N, expected_N)]))
+    lead = (
+        "Absolute residual of the equation on the reference's grid, points that training did not choose. A residual "
+        "that is small everywhere but in a thin layer is the sign of a low loss with a wrong answer."
+    )
+    figure = heat_map(_grid(residual_N, reference.grid), rows, columns, True, task.problem.coordinates[1])
+    return [*sections, Section("Residual", lead, [figure])]
+
+
+def _cuts(task: "PhysicsInformed", found_N: torch.Tensor, expected_N: torch.Tensor):
+    first, second = (np.linspace(*task.problem.bounds[c], n) for c, n in _axes(task))
+    found, expected = _grid(found_N, task.reference.grid), _grid(expected_N, task.reference.grid)
+    lines = {}
+    for share in (0.25, 0.5, 1.0):
+        row = round(share * (len(first) - 1))
+        label = f"{task.problem.coordinates[0]} = {first[row]:.2f}"
+        lines[label] = (second, found[row])
+        lines[f"{label}, reference"] = (second, expected[row])
+    return line_chart(lines, task.problem.coordinates[1], "u", caption="Cuts; a reference that is met is covered.")
+
+
+def _axes(task: "PhysicsInformed") -> list[tuple[str, int]]:
+    return list(zip(task.problem.coordinates, task.reference.grid, strict=True))
+
+
+def _labels(task: "PhysicsInformed") -> tuple[list[str], list[str]]:
+    return tuple([f"{value:.2f}" for value in np.linspace(*task.problem.bounds[c], n)] for c, n in _axes(task))
+
+
+def _grid(values_N: torch.Tensor, grid: tuple[int, ...]) -> np.ndarray:
+    return values_N.reshape(grid).numpy()
