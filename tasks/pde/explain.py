@@ -62,7 +62,9 @@ def _axes(task: "PhysicsInformed") -> list[tuple[str, int]]:
 
 
 def _labels(task: "PhysicsInformed") -> tuple[list[str], list[str]]:
-    return tuple([f"{value:.2f}" for value in np.linspace(*task.problem.bounds[c], n)] for c, n in _axes(task))
+    rows, columns = ([f"{v:.2f}" for v in np.linspace(*task.problem.bounds[c], n)] for c, n in _axes(task))
+    every = -(-len(rows) // 12)  # a dozen labels; the others would only crowd
+    return [row if i % every == 0 else "" for i, row in enumerate(rows)], columns
 
 
 def _grid(values_N: torch.Tensor, grid: tuple[int, ...]) -> np.ndarray:

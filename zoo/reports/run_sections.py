@@ -31,6 +31,7 @@ def run_sections(record: Readings) -> list[Section]:
     """All sections that the record has readings for, in reading order."""
     makers: list[Callable[[Readings], Section | None]] = [
         learning_curves, gradient_flow, total_gradient, update_ratio, activations, deltas, cosine, learning_rate,
+        least_squares,
     ]  # fmt: skip
     return [section for section in (make(record) for make in makers) if section is not None]
 
@@ -52,7 +53,9 @@ def learning_curves(record: Readings) -> Section | None:
     others = [q for q in record.quantities() if q.startswith("val/") and q != "val/loss"]
     if others:
         lines = {q: (_whole(record, q).steps, _whole(record, q).values) for q in others}
-        figures.append(line_chart(lines, y_label="validation"))
+        values = np.concatenate([y for _, y in lines.values()])
+        decades = values.min() > 0 and values.max() > 100 * values.min()  # an error that falls by orders of magnitude
+        figures.append(line_chart(lines, y_label="validation", log_y=bool(decades)))
     lead = "Falling together is learning; training falling while validation rises is memorising."
     return Section("Learning curves", lead, figures)
 
@@ -160,6 +163,22 @@ def learning_rate(record: Readings) -> Section | None:
         return None
     figure = line_chart({"learning rate": (series.steps, series.values)}, y_label="learning rate")
     return Section("Learning rate", "As the optimiser used it, step by step.", [figure])
+
+
+def least_squares(record: Readings) -> Section | None:
+    """Damping and gain ratio of Levenberg-Marquardt."""
+    damping, gain = _whole(record, "damping"), _whole(record, "gain_ratio")
+    if damping is None or gain is None:
+        return None
+    lead = (
+        "Damping small: the linear model is trusted, steps are Gauss-Newton's. Gain ratio near 1: the loss fell as "
+        "that model said; near 0: steps are about as long as they can be."
+    )
+    figures = [
+        line_chart({"damping": (damping.steps, damping.values)}, y_label="damping", log_y=True),
+        line_chart({"gain ratio": (gain.steps, np.clip(gain.values, -1, 2))}, y_label="actual / predicted"),
+    ]
+    return Section("Least squares", lead, figures)
 
 
 def _whole(record: Readings, quantity: str) -> OneSeries | None:
