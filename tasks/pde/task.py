@@ -1,5 +1,6 @@
 """A net that solves a PDE."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,8 @@ class PhysicsInformed(TaskModule):
     """min over nets of the mean squared residual of the equation, conditions and symmetries held exactly by structure.
 
     Raissi, Perdikaris and Karniadakis (2019). Derivatives to the inputs are jets; the loss is a sum of squares, so
-    that Levenberg-Marquardt applies. float64 (`trainer.precision: 64-true`) is meant: in float32 the residual of a
-    second-order equation cannot fall below about 1e-4.
+    that Levenberg-Marquardt applies. float64 (`trainer.precision: 64-true`) is meant: in float32 rounding ends the
+    descent of the residual early.
 
     Args:
         problem: equation, domain, conditions and reference.
@@ -58,7 +59,30 @@ class PhysicsInformed(TaskModule):
         if slope_weight < 0:
             raise InputError(f"model.slope_weight: expected 0 or more, got {slope_weight}; 0 switches it off")
         self.problem, self.slope_weight = problem, slope_weight
+        self._refuse_unfit_net()
         self._reference: Reference | None = None
+
+    def _refuse_unfit_net(self) -> None:
+        wanted = f"{len(self.problem.coordinates)} inputs and {len(self.problem.fields)} outputs"
+        mend = "set model.net's in_features and out_features"
+        points = torch.zeros(2, len(self.problem.coordinates), dtype=next(self.net.parameters()).dtype)
+        try:
+            with torch.no_grad():
+                found = self.net(jet_of(points, self.problem.space)).shape[1]
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0][:100]
+            raise InputError(f"model.net: expected {wanted}, got a net that refuses them ({reason}); {mend}") from error
+        if found != len(self.problem.fields):
+            raise InputError(f"model.net: expected {wanted}, got {found} outputs; {mend}")
+
+    def on_fit_start(self) -> None:
+        """Say where float32 will end."""
+        super().on_fit_start()
+        if next(self.net.parameters()).dtype != torch.float64:
+            print(
+                "note: float32 limits how small residual and error can become; trainer.precision: 64-true does not",
+                file=sys.stderr,
+            )
 
     best_metric = ("val/residual", "min")  # the error is for looking at, not for choosing by
 

@@ -268,10 +268,11 @@ class TaskModule(LightningModule, ABC):
             "model.clipping": self.clipping is not None and getattr(optimizer, "wants_residuals", False),
             "model.penalties": bool(self.penalties),
             "model.scheduler": self._make_scheduler is not None,
+            "trainer.accumulate_grad_batches": self.trainer.accumulate_grad_batches > 1,
         }
         for key, given in refused.items():
             if given:
-                raise InputError(f"{key}: expected none with {type(optimizer).__name__}, got one; leave it out")
+                raise InputError(f"{key}: expected none with {type(optimizer).__name__}, got it; leave it out")
 
     def _refuse_accumulation(self, optimizer: Optimizer) -> None:
         # Lightning clears gradients before the first of the accumulated batches only: a second evaluation of the

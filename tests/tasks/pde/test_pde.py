@@ -251,6 +251,9 @@ def test_the_life_of_a_run(tmp_path, monkeypatch, capsys):
         ),
         (["--model.scheduler", "zoo.optim.WarmupDecay"], "model.scheduler: expected none"),
         (["--model.net.activation", "torch.nn.ReLU"], "no rule for relu"),
+        (["--trainer.accumulate_grad_batches", "2"], "accumulate_grad_batches: expected none"),
+        (["--model.net.in_features", "3"], "expected 2 inputs and 1 outputs"),
+        (["--model.net.out_features", "2"], "expected 2 inputs and 1 outputs, got 2 outputs"),
     ],
 )
 def test_what_least_squares_refuses(tmp_path, monkeypatch, capsys, words, says):
@@ -259,6 +262,13 @@ def test_what_least_squares_refuses(tmp_path, monkeypatch, capsys, words, says):
     assert main(["fit", "pde/heat", *QUICK, *words]) == 2
     assert says in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_float32_is_allowed_and_its_limit_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ZOO_RUN_FOLDER", raising=False)
+    assert main(["fit", "pde/heat", *QUICK, "--trainer.precision=32-true"]) == 0
+    assert "float32 limits" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_no_sum_of_squares_is_refused(tmp_path, monkeypatch, capsys):
