@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import yaml
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import Callback
 
 from zoo.errors import InputError
 from zoo.reports import run_sections, write_report
@@ -76,8 +77,6 @@ def _train(parts: Parts, run: RunFolder, resume: bool) -> int:
     lock = run.lock()
     record = Record(run.record)
     try:
-        if resume:
-            run.write(run.config, parts.config)  # a run that is made longer stays so when it is stopped again
         return _train_and_test(parts, run, record, resume)
     finally:
         record.close()
@@ -91,6 +90,8 @@ def _train_and_test(parts: Parts, run: RunFolder, record: Record, resume: bool) 
     checkpointer = Checkpointer(run.checkpoints, *task.best_metric, config=parts.config)
     trainer.callbacks += [checkpointer, *([] if trainer.progress_bar_callback else [FitProgress()])]
     trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+    if resume:
+        trainer.callbacks.append(_KeepConfig(run, parts.config))
     if trainer.is_global_zero:
         parameters = sum(p.numel() for p in task.net.parameters() if p.requires_grad)
         print(f"{run.name}: {type(task.net).__name__}, {parameters:,} parameters, {trainer.precision}", flush=True)
@@ -107,6 +108,18 @@ def _train_and_test(parts: Parts, run: RunFolder, record: Record, resume: bool) 
     if trainer.is_global_zero:
         _finish(parts, run, record, figures, spent)
     return 0
+
+
+class _KeepConfig(Callback):
+    """A run that is made longer stays so when it is stopped again; one whose resumption is refused stays as it was."""
+
+    def __init__(self, run: RunFolder, config: str):
+        self._run, self._config = run, config
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """The checkpoint is loaded and accepted."""
+        if trainer.is_global_zero:
+            self._run.write(self._run.config, self._config)
 
 
 def _finish(parts: Parts, run: RunFolder, record: Record, figures: dict[str, float], spent: dict[str, float]) -> None:
