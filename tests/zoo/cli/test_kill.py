@@ -20,7 +20,11 @@ KEYS = ["--trainer.max_epochs", "120", "--model.net.width", "4", "--data.batch_s
 
 def start(folder: Path, *words: str) -> subprocess.Popen:
     """`zoo` in a process of its own, standing in `folder`."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from zoo.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    # A test run that was put in the background ignores Ctrl-C, and so would its children.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"sys.path.insert(0, {str(ROOT)!r}); from zoo.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
     environment = {name: value for name, value in os.environ.items() if name != "ZOO_RUN_FOLDER"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-c", code, *words], cwd=folder, env=environment, **pipes)
