@@ -6,13 +6,16 @@ from zoo.optim.decay import optimizer_for, parameter_groups
 from zoo.optim.levenberg_marquardt import LevenbergMarquardt
 from zoo.optim.penalties import L1, L2, InputGradient, Jacobian, Penalty
 from zoo.optim.phases import Phase, Phases
+from zoo.optim.quasi_newton import BFGS, SSBFGS, SSBroyden
 from zoo.optim.sam import SAM
 from zoo.optim.schedules import WarmupDecay
 
 __all__ = [
+    "BFGS",
     "L1",
     "L2",
     "SAM",
+    "SSBFGS",
     "Adaptive",
     "AutoClip",
     "ByGlobalNorm",
@@ -27,6 +30,7 @@ __all__ = [
     "Penalty",
     "Phase",
     "Phases",
+    "SSBroyden",
     "WarmupDecay",
     "ZClip",
     "optimizer_for",
