@@ -54,11 +54,10 @@ def twin(H, s, y, g, t, rule):
 def case(seed):
     """(H, s, y, g, t) of a function whose curvature is more or less what H says, times a factor."""
     random = np.random.default_rng(seed)
-    H, g, t = positive_definite(5, seed), random.standard_normal(5), 10.0 ** random.uniform(-2, 1)
+    H, s, t = positive_definite(5, seed), random.standard_normal(5), 10.0 ** random.uniform(-2, 1)
     factor, apart = 10.0 ** random.uniform(-2, 1), 10.0 ** random.uniform(-3, 2)
-    s = -t * H @ g
-    y = np.linalg.inv(H) @ s + apart * positive_definite(5, seed + 100) @ s
-    return H, s, factor / (1 + 10 * apart) * y, g, t
+    images = np.linalg.inv(H) @ s, positive_definite(5, seed + 100) @ s
+    return H, s, factor * (images[0] + apart * images[1]) / (1 + apart), -images[0] / t, t
 
 
 def ratios(H, s, y, g, t):
