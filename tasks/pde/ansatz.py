@@ -1,54 +1,82 @@
-"""Structure that a solution is known to have, built into the net: conditions and symmetries hold exactly."""
+"""Structure that a solution is known to have, built into the net: conditions, symmetries and periods hold exactly."""
 
+import math
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from tasks.pde.problem import Coordinates, Problem
-from zoo.derivatives import Jet
+from tasks.pde.fields import Coordinates
+from tasks.pde.problem import Problem
+from zoo.derivatives import Jet, per_point
 from zoo.errors import InputError
 
 Symmetry = Literal["odd", "even"]
 
 
 class Ansatz(nn.Module):
-    """u(x) = offset(x) + factor(x) N(x), with N made odd or even about the middle of a coordinate.
+    """u(x) = offset(x) + factor(x) N(features(x)), with N made odd or even about the middle of a coordinate.
 
     N is made odd by N(x) - N(x mirrored), even by the sum: the net is evaluated at both, in exchange for points that
-    are drawn from half of the domain.
+    are drawn from half of the domain. A periodic coordinate enters as cos and sin of its harmonics (cos alone where
+    the solution is even), one with Neumann conditions as cos(k pi s), s from 0 to 1 over its range, whose slope is
+    zero at both ends; every other coordinate is scaled to [-1, 1]. Dong and Ni (2021).
 
     Args:
-        net: [N, D] -> [N, K].
+        net: features [N, F] -> fields [N, K].
         problem: gives offset, factor and domain.
         hard_conditions: use offset and factor; without them the net alone is the solution.
         symmetry: letter of a coordinate -> "odd" or "even".
+        periodic: letter -> number of harmonics.
+        neumann: letter -> number of harmonics; zero slope at both ends.
+        unknown: name of a constant that is to be found -> its first guess.
 
     Raises:
-        InputError: a letter that is no coordinate.
+        InputError: a letter that is no coordinate, or with two structures that exclude each other; a name that is no
+            constant.
     """
 
-    def __init__(self, net: nn.Module, problem: Problem, hard_conditions: bool, symmetry: dict[str, Symmetry]):
+    def __init__(
+        self,
+        net: nn.Module,
+        problem: Problem,
+        hard_conditions: bool,
+        symmetry: dict[str, Symmetry] | None = None,
+        periodic: dict[str, int] | None = None,
+        neumann: dict[str, int] | None = None,
+        unknown: dict[str, float] | None = None,
+    ):
         super().__init__()
-        unknown = set(symmetry) - set(problem.coordinates)
-        if unknown:
-            raise InputError(
-                f"model.symmetry: expected letters among {', '.join(problem.coordinates)}, got {sorted(unknown)[0]}; "
-                "mend the recipe"
-            )
-        self.net, self.problem, self.hard_conditions, self.symmetry = net, problem, hard_conditions, symmetry
+        self.symmetry, self.periodic, self.neumann = symmetry or {}, periodic or {}, neumann or {}
+        for option in ("symmetry", "periodic", "neumann"):
+            _refuse_unknown(f"model.{option}", "letters", getattr(self, option), problem.coordinates)
+        _refuse_unknown("model.unknown", "constants", unknown or {}, tuple(problem.constants))
+        if both := set(self.neumann) & {*self.periodic, *self.symmetry}:
+            raise InputError(f"model.neumann: expected {min(both)} in no other structure, got it in two; leave one out")
+        self.net, self.problem, self.hard_conditions = net, problem, hard_conditions
+        self.unknown = nn.ParameterDict({name: nn.Parameter(torch.tensor(v)) for name, v in (unknown or {}).items()})
 
     def forward(self, x: Jet) -> Jet:
         """The solution at the coordinates."""
-        n = self._symmetric(x, list(self.symmetry.items()))
+        mirrored = [(c, kind) for c, kind in self.symmetry.items() if kind == "odd" or c not in self.periodic]
+        n = self._symmetric(x, mirrored)
         if not self.hard_conditions:
             return n
         one = Coordinates(**{c: x[..., i : i + 1] for i, c in enumerate(self.problem.coordinates)})
         return n * self.problem.factor(one) + self.problem.offset(one)
 
+    @property
+    def halved(self) -> tuple[str, ...]:
+        """Letters of the coordinates of which half needs points."""
+        return tuple(self.symmetry)
+
+    def constants(self, points: int) -> dict[str, Any]:
+        """The problem's constants, those that are sought as [N], one copy a point."""
+        return {**self.problem.constants, **{name: per_point(p, points) for name, p in self.unknown.items()}}
+
     def _symmetric(self, x: Jet, left: list[tuple[str, Symmetry]]) -> Any:
         if not left:
-            return self.net(x)
+            return self.net(self._features(x))
         (letter, kind), *rest = left
         column = self.problem.coordinates.index(letter)
         low, high = self.problem.bounds[letter]
@@ -59,3 +87,31 @@ class Ansatz(nn.Module):
         mirrored = self._symmetric(x * sign + shift, rest)
         own = self._symmetric(x, rest)
         return own - mirrored if kind == "odd" else own + mirrored
+
+    def _features(self, x: Jet) -> Jet:
+        low, high = (torch.tensor(ends, dtype=x.dtype) for ends in zip(*self.problem.bounds.values(), strict=True))
+        scaled = (x - (low + high) / 2) * (2 / (high - low))  # [-1, 1]
+        if not self.periodic and not self.neumann:
+            return scaled
+        parts = []
+        for column, letter in enumerate(self.problem.coordinates):
+            s = scaled[..., column : column + 1]
+            if letter in self.periodic:
+                waves = s * _multiples(self.periodic[letter], s.dtype)
+                parts += (
+                    [torch.cos(waves)] if self.symmetry.get(letter) == "even" else [torch.cos(waves), torch.sin(waves)]
+                )
+            elif letter in self.neumann:
+                parts.append(torch.cos((s + 1) * (_multiples(self.neumann[letter], s.dtype) / 2)))
+            else:
+                parts.append(s)
+        return torch.cat(parts, -1)
+
+
+def _multiples(count: int, dtype: torch.dtype) -> Tensor:
+    return torch.arange(1, count + 1, dtype=dtype) * math.pi
+
+
+def _refuse_unknown(key: str, what: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
+    if unknown := set(given) - set(known):
+        raise InputError(f"{key}: expected {what} among {', '.join(known)}, got {min(unknown)}; mend the recipe")

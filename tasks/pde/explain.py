@@ -23,7 +23,7 @@ def solution_sections(task: "PhysicsInformed") -> list[Section]:
     residual_N = torch.cat(parts).abs().sum(1)
     rows, columns = _labels(task)
     sections = []
-    for k, name in enumerate(task.problem.fields):
+    for k, name in enumerate(task.problem.observables):
         expected_N, found_N = reference.values_NK[:, k], found_NK[:, k]
         error_N = (found_N - expected_N).abs()
         lead = (

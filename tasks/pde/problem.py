@@ -4,47 +4,16 @@ A problem of one's own is a subclass of about 30 lines; `tasks/pde/problems/burg
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tasks.pde.fields import Coordinates, Rows, rows_at, space_of
 from zoo.derivatives import Jet, JetSpace
 from zoo.errors import InputError
-
-
-class Field:
-    """One field of a solution: `u.value`, `u.t`, `u.xx`, `u.laplacian`, ..., each [N]."""
-
-    def __init__(self, jet: Jet, column: int):
-        self._jet, self._column = jet, column
-
-    def __getattr__(self, name: str) -> Tensor:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self._jet["" if name == "value" else name][:, self._column]
-
-
-class _Asked:
-    """Stands for a field and notes which derivatives an equation asks for."""
-
-    def __init__(self, names: set[str]):
-        self._names = names
-
-    def __getattr__(self, name: str) -> Tensor:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        self._names.add("" if name == "value" else name)
-        return torch.full((2,), 0.5, dtype=torch.float64)
-
-
-class Coordinates:
-    """The coordinates by their letters: tensors [N] or jets [N, 1]."""
-
-    def __init__(self, **named: Any):
-        self.__dict__.update(named)
 
 
 @dataclass(frozen=True)
@@ -53,7 +22,7 @@ class Reference:
 
     Args:
         points_ND: where.
-        values_NK: the solution there.
+        values_NK: what is observed of the solution there (its fields unless the problem says otherwise).
         error: how far they may be from the truth (relative l2): no figure below it means anything.
         grid: shape of the grid that the points are, for pictures.
     """
@@ -64,17 +33,33 @@ class Reference:
     grid: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Condition:
+    """An initial or boundary condition that training is to meet.
+
+    Args:
+        residual: (field, ..., points, **constants) -> [N] or [N, E]; zero where it is met.
+        at: letter -> value of the coordinates that are fixed, such as {"t": 0.0}.
+    """
+
+    residual: Rows
+    at: dict[str, float] = field(default_factory=dict)
+
+
 class Problem(ABC):
-    """A PDE on a box, with conditions that can be built into the net.
+    """A PDE on a box, with conditions that can be built into the net or trained.
 
     Class attributes: `bounds` (letter -> (low, high), in the order of the points' columns), `fields`, `constants`,
-    `crowd` (letter -> place, near which half of the points are drawn because the solution is steep there).
+    `crowd` (letter -> place, near which half of the points are drawn because the solution is steep there),
+    `built_in` (names of the conditions that `offset` and `factor` meet; None: all), `observables` (names of what
+    `observed` returns).
     """
 
     bounds: dict[str, tuple[float, float]]
     fields: tuple[str, ...] = ("u",)
     constants: dict[str, float] = {}
     crowd: dict[str, float] = {}
+    built_in: tuple[str, ...] | None = None
 
     @abstractmethod
     def equation(self, *fields_points_and_constants: Any) -> Tensor:
@@ -84,6 +69,10 @@ class Problem(ABC):
     def reference(self) -> Reference:
         """The solution by other means: exact, or by a solver with its own error."""
 
+    def conditions(self) -> dict[str, Condition]:
+        """Initial and boundary conditions by name, for training without (all of) them built in."""
+        return {}
+
     def offset(self, x: Coordinates) -> Any:
         """Part of the solution that meets the conditions by itself, a jet of the coordinates; 0 by default."""
         return 0.0
@@ -92,6 +81,16 @@ class Problem(ABC):
         """What the net is multiplied by, zero wherever a condition holds; 1 by default."""
         return 1.0
 
+    def observed(self, *fields_and_points: Any) -> Tensor:
+        """[N, K] of (field, ..., points): what is compared with the reference; the fields by default."""
+        *fields, _ = fields_and_points
+        return torch.stack([one.value for one in fields], 1)
+
+    @property
+    def observables(self) -> tuple[str, ...]:
+        """Names of the columns of `observed`."""
+        return self.fields
+
     @property
     def coordinates(self) -> tuple[str, ...]:
         """Letters of the coordinates."""
@@ -99,39 +98,35 @@ class Problem(ABC):
 
     @cached_property
     def space(self) -> JetSpace:
-        """The derivatives that the equation asks for.
+        """The derivatives that the equation asks for."""
+        return self.space_asked(self.equation, f"{type(self).__name__}.equation")
 
-        Raises:
-            InputError: the equation asks for one that there is not, or returns another shape than a residual.
-        """
-        names: set[str] = set()
-        points = Coordinates(**{c: torch.full((2,), 0.5, dtype=torch.float64) for c in self.coordinates})
-        residual = self.equation(*[_Asked(names) for _ in self.fields], points, **self.constants)
-        if not isinstance(residual, Tensor) or residual.dim() not in (1, 2) or len(residual) != 2:
-            got = list(residual.shape) if isinstance(residual, Tensor) else type(residual).__name__
-            raise InputError(
-                f"{type(self).__name__}.equation: expected a residual [N] or [N, equations], one row a point, got "
-                f"{got} for N = 2; return terms of u.value, u.x, ..."
-            )
-        return JetSpace(self.coordinates, frozenset(names))
+    def space_asked(self, rows_of: Rows, what: str, constants: bool = True) -> JetSpace:
+        """The derivatives that an equation, condition or observation asks for."""
+        given = self.constants if constants else {}
+        return space_of(rows_of, len(self.fields), self.coordinates, given, what)
 
     def residual(self, u: Jet, points_ND: Tensor, constants: dict[str, Any]) -> Tensor:
-        """Residual [N, E] of a solution given as a jet."""
-        fields = [Field(u, column) for column in range(len(self.fields))]
-        points = Coordinates(**dict(zip(self.coordinates, points_ND.unbind(1), strict=True)))
-        rows = self.equation(*fields, points, **constants)
-        return rows[:, None] if rows.dim() == 1 else rows
+        """Residual [N, E] of the equation at a solution given as a jet."""
+        return rows_at(self.equation, u, points_ND, constants)
 
-    def placed(self, unit_ND: Tensor, halves: tuple[str, ...] = ()) -> Tensor:
+    def placed(self, unit_ND: Tensor, halves: tuple[str, ...] = (), at: dict[str, float] | None = None) -> Tensor:
         """Points of the unit cube, placed in the domain.
 
         Args:
             unit_ND: in [0, 1), at least as many columns as coordinates.
             halves: letters of coordinates along which the solution is symmetric: only the upper half is used.
+            at: coordinates that are fixed, for conditions.
+
+        Raises:
+            InputError: a fixed coordinate outside the domain.
         """
         # The first half is a Sobol set of its own; every second point is not: parity is a Sobol point's leading digit.
-        columns, crowded = [], torch.arange(len(unit_ND)) < len(unit_ND) // 2
+        columns, crowded, at = [], torch.arange(len(unit_ND)) < len(unit_ND) // 2, at or {}
         for column, (letter, (low, high)) in enumerate(self.bounds.items()):
+            if letter in at:
+                columns.append(torch.full_like(unit_ND[:, 0], at[letter]))
+                continue
             low = (low + high) / 2 if letter in halves else low
             x = low + (high - low) * unit_ND[:, column]
             if letter in self.crowd:
@@ -140,3 +135,28 @@ class Problem(ABC):
                 x = torch.where(crowded, centre + reach * ((x - centre) / reach) ** 3, x)
             columns.append(x)
         return torch.stack(columns, 1)
+
+    def trained_conditions(self, hard_conditions: bool) -> dict[str, Condition]:
+        """The conditions that are not built into the solution.
+
+        Raises:
+            InputError: a condition outside the domain; soft conditions wanted of a problem that names none.
+        """
+        every = self.conditions()
+        for name, condition in every.items():
+            for letter, value in condition.at.items():
+                low, high = self.bounds.get(letter, (1.0, 0.0))
+                if not low <= value <= high:
+                    raise InputError(
+                        f"{type(self).__name__}.conditions[{name!r}]: expected {letter} in {self.bounds.get(letter)}, "
+                        f"got {value}; mend the problem"
+                    )
+        if not hard_conditions and not every:
+            raise InputError(
+                f"model.hard_conditions: expected true, since {type(self).__name__} names no conditions, got false; "
+                "give it `conditions`"
+            )
+        if not hard_conditions:
+            return every
+        built_in = tuple(every) if self.built_in is None else self.built_in
+        return {name: condition for name, condition in every.items() if name not in built_in}

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 
 from tasks.pde.ansatz import Ansatz, Symmetry
 from tasks.pde.explain import solution_sections
-from tasks.pde.problem import Problem, Reference
-from zoo.derivatives import Jet, JetSpace, jet_of
+from tasks.pde.fields import rows_at
+from tasks.pde.problem import Condition, Problem, Reference
+from zoo.derivatives import Jet, jet_of
 from zoo.errors import InputError
 from zoo.reports import Section
 from zoo.training.task import TaskModule
@@ -26,7 +28,7 @@ def slope(u: Jet) -> Tensor:
 
 
 class PhysicsInformed(TaskModule):
-    """min over nets of the mean squared residual of the equation, conditions and symmetries held exactly by structure.
+    """min over nets of the mean squared residuals of an equation and of the conditions that are not built in.
 
     Raissi, Perdikaris and Karniadakis (2019). Derivatives to the inputs are jets; the loss is a sum of squares, so
     that Levenberg-Marquardt applies. float64 (`trainer.precision: 64-true`) is meant: in float32 rounding ends the
@@ -34,12 +36,16 @@ class PhysicsInformed(TaskModule):
 
     Args:
         problem: equation, domain, conditions and reference.
-        net: coordinates [N, D] -> fields [N, K].
+        net: features [N, F] -> fields [N, K].
         optimizer: see `TaskModule`.
         hard_conditions: build the problem's conditions into the solution.
         symmetry: letter of a coordinate -> "odd" or "even" about the middle of its range.
+        periodic: letter of a coordinate -> harmonics that it enters the net by.
+        neumann: letter of a coordinate -> harmonics; the solution's slope is zero at both ends.
         slope_weight: c > 0 trains on residual / sqrt(1 + (c |grad u|)^2), so that a steep layer that is not in its
             place yet does not drown the rest of the domain; zero where the residual is zero. 0 leaves it out.
+        unknown: constant of the equation that is to be found -> its first guess.
+        weights: term ("equation", a condition's name) -> factor of its mean square; 1 by default.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -50,22 +56,31 @@ class PhysicsInformed(TaskModule):
         optimizer: OptimizerCallable,
         hard_conditions: bool = True,
         symmetry: dict[str, Symmetry] | None = None,
+        periodic: dict[str, int] | None = None,
+        neumann: dict[str, int] | None = None,
         slope_weight: float = 0.0,
+        unknown: dict[str, float] | None = None,
+        weights: dict[str, float] | None = None,
         **kwargs: Any,
     ):
-        if not hard_conditions:
-            raise InputError("model.hard_conditions: expected true, got false; soft conditions are not there yet")
-        super().__init__(Ansatz(net, problem, hard_conditions, symmetry or {}), optimizer, **kwargs)
+        ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown)
+        super().__init__(ansatz, optimizer, **kwargs)
         if slope_weight < 0:
             raise InputError(f"model.slope_weight: expected 0 or more, got {slope_weight}; 0 switches it off")
         self.problem, self.slope_weight = problem, slope_weight
+        self.conditions: dict[str, Condition] = problem.trained_conditions(hard_conditions)
+        self.weights = weights or {}
+        if other := set(self.weights) - {"equation", *self.conditions}:
+            terms = ", ".join(["equation", *self.conditions])
+            raise InputError(f"model.weights: expected terms among {terms}, got {min(other)}; mend the recipe")
         self._refuse_unfit_net()
         self._reference: Reference | None = None
 
     def _refuse_unfit_net(self) -> None:
-        wanted = f"{len(self.problem.coordinates)} inputs and {len(self.problem.fields)} outputs"
-        mend = "set model.net's in_features and out_features"
         points = torch.zeros(2, len(self.problem.coordinates), dtype=next(self.net.parameters()).dtype)
+        inputs = self.net._features(jet_of(points, self.problem.space)).shape[1]
+        wanted = f"{inputs} inputs and {len(self.problem.fields)} outputs"
+        mend = "set model.net's in_features and out_features"
         try:
             with torch.no_grad():
                 found = self.net(jet_of(points, self.problem.space)).shape[1]
@@ -93,50 +108,76 @@ class PhysicsInformed(TaskModule):
             self._reference = self.problem.reference()
         return self._reference
 
-    def residuals(self, net: nn.Module, batch: Tensor) -> dict[str, Callable[[], Tensor]]:
-        """The equation's, divided by sqrt(N): their sum of squares is the mean square."""
-        points_ND = self._points(batch)
+    # Points and residuals
 
-        def of_equation() -> Tensor:
-            u = net(jet_of(points_ND, self.problem.space))
-            rows_NE = self.problem.residual(u, points_ND, self.problem.constants)
-            if self.slope_weight:
-                rows_NE = rows_NE / (1 + (self.slope_weight * slope(u)) ** 2).sqrt()[:, None]
-            return rows_NE / len(rows_NE) ** 0.5
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor | None:
+        """One step on the points that a batch of the unit cube is placed at."""
+        return super().training_step(self.placed(batch), batch_idx)
 
-        return {"equation": of_equation}
+    def placed(self, unit_ND: Tensor) -> dict[str, Tensor]:
+        """Name of a term -> the points [N, D] at which it is held."""
+        dtype, halved = next(self.net.parameters()).dtype, self.net.halved
+        points = {"equation": self.problem.placed(unit_ND, halved)}
+        share = unit_ND[: max(1, len(unit_ND) // 4)]  # a face has one dimension less than the domain
+        for name, condition in self.conditions.items():
+            points[name] = self.problem.placed(share, halved, condition.at)
+        return {name: points_ND.to(dtype) for name, points_ND in points.items()}
+
+    def residuals(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Callable[[], Tensor]]:
+        """Name of a term -> its rows, divided by sqrt(N): their sum of squares is the weighted mean square."""
+
+        def scaled(name: str, points_ND: Tensor) -> Tensor:
+            rows_NE = (
+                self._equation_rows(net, points_ND)
+                if name == "equation"
+                else self._condition_rows(net, self.conditions[name], points_ND)
+            )
+            return rows_NE * (self.weights.get(name, 1.0) / len(rows_NE)) ** 0.5
+
+        return {name: partial(scaled, name, points_ND) for name, points_ND in points.items()}
+
+    def _equation_rows(self, net: nn.Module, points_ND: Tensor) -> Tensor:
+        u = net(jet_of(points_ND, self.problem.space))
+        rows_NE = self.problem.residual(u, points_ND, net.constants(len(points_ND)))
+        return rows_NE / (1 + (self.slope_weight * slope(u)) ** 2).sqrt()[:, None] if self.slope_weight else rows_NE
+
+    def _condition_rows(self, net: nn.Module, condition: Condition, points_ND: Tensor) -> Tensor:
+        space = self.problem.space_asked(condition.residual, "condition")
+        u = net(jet_of(points_ND, space))
+        return rows_at(condition.residual, u, points_ND, net.constants(len(points_ND)))
+
+    def loss(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weighted mean squares of equation and conditions."""
+        return {name: rows().square().sum() for name, rows in self.residuals(net, points).items()}
+
+    # Judging
 
     def residual_at(self, points_ND: Tensor, net: nn.Module | None = None) -> Tensor:
         """Residual [N, E] of the equation at points of the domain."""
-        u = (net or self.net)(jet_of(points_ND, self.problem.space))
-        return self.problem.residual(u, points_ND, self.problem.constants)
+        net = net or self.net
+        return self.problem.residual(
+            net(jet_of(points_ND, self.problem.space)), points_ND, net.constants(len(points_ND))
+        )
 
     def solution_at(self, points_ND: Tensor) -> Tensor:
-        """The solution's fields [N, K]."""
+        """What the problem observes of the solution, [N, K]."""
         dtype = next(self.net.parameters()).dtype
+        space = self.problem.space_asked(self.problem.observed, "observed", constants=False)
         with torch.no_grad():
             parts = [
-                self.net(jet_of(part.to(dtype), self._values)).coefficients_CNF[0] for part in points_ND.split(4096)
+                rows_at(self.problem.observed, self.net(jet_of(part, space)), part, {})
+                for part in points_ND.to(dtype).split(4096)
             ]
         return torch.cat(parts)
 
-    @property
-    def _values(self) -> JetSpace:
-        return JetSpace(self.problem.coordinates, frozenset())
-
-    def _points(self, unit: Tensor) -> Tensor:
-        dtype = next(self.net.parameters()).dtype
-        return self.problem.placed(unit, tuple(self.net.symmetry)).to(dtype)
-
-    def loss(self, net: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        """Mean squared residual of the equation."""
-        return {name: block().square().sum() for name, block in self.residuals(net, batch).items()}
-
     def evaluate(self, net: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        """Root mean squared residual at points not trained on, and the relative l2 error against the reference."""
+        """Root mean squared residual at points not trained on, the relative l2 error against the reference, and the
+        constants that are sought."""
+        points_ND = self.problem.placed(batch).to(next(net.parameters()).dtype)
         with torch.no_grad():
-            residual = self.residual_at(self.problem.placed(batch).to(next(net.parameters()).dtype), net)
-        return {"residual": residual.square().mean().sqrt(), "relative_l2": self.relative_error()}
+            residual = self.residual_at(points_ND, net)
+        found = {name: parameter.detach() for name, parameter in net.unknown.items()}
+        return {"residual": residual.square().mean().sqrt(), "relative_l2": self.relative_error(), **found}
 
     def relative_error(self) -> Tensor:
         """||u - reference|| / ||reference||, never below the error of the reference itself."""

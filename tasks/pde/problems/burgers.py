@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.pde.problem import Coordinates, Field, Problem, Reference
+from tasks.pde.fields import Coordinates, Field
+from tasks.pde.problem import Condition, Problem, Reference
 from tasks.pde.references import cole_hopf, grid_of
 
 
@@ -34,6 +35,14 @@ class Burgers(Problem):
     def factor(self, x: Coordinates) -> Any:
         """Zero at the start and at both ends."""
         return x.t * (1 - x.x * x.x)
+
+    def conditions(self) -> dict[str, Condition]:
+        """The initial condition and both ends."""
+        return {
+            "initial": Condition(lambda u, points, **_: u.value - self.offset(points), {"t": 0.0}),
+            "low": Condition(lambda u, points, **_: u.value, {"x": -1.0}),
+            "high": Condition(lambda u, points, **_: u.value, {"x": 1.0}),
+        }
 
     def reference(self) -> Reference:
         """By the Cole-Hopf transformation, on the grid of the published file (its first time is the condition)."""

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.pde.problem import Coordinates, Field, Problem, Reference
+from tasks.pde.fields import Coordinates, Field
+from tasks.pde.problem import Condition, Problem, Reference
 from tasks.pde.references import grid_of
 
 
@@ -33,6 +34,14 @@ class Heat(Problem):
     def factor(self, x: Coordinates) -> Any:
         """Zero at the start and at both ends."""
         return x.t * x.x * (1 - x.x)
+
+    def conditions(self) -> dict[str, Condition]:
+        """The initial condition and both ends."""
+        return {
+            "initial": Condition(lambda u, points, **_: u.value - self.offset(points), {"t": 0.0}),
+            "low": Condition(lambda u, points, **_: u.value, {"x": 0.0}),
+            "high": Condition(lambda u, points, **_: u.value, {"x": 1.0}),
+        }
 
     def reference(self) -> Reference:
         """The exact solution."""

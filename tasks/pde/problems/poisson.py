@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.pde.problem import Coordinates, Field, Problem, Reference
+from tasks.pde.fields import Coordinates, Field
+from tasks.pde.problem import Condition, Problem, Reference
 from tasks.pde.references import grid_of
 
 
@@ -38,6 +39,14 @@ class Poisson(Problem):
             one = getattr(x, letter)
             product = one * (1 - one) * 4 * product
         return product
+
+    def conditions(self) -> dict[str, Condition]:
+        """Every face."""
+        return {
+            f"{letter} = {value:g}": Condition(lambda u, points, **_: u.value, {letter: value})
+            for letter in self.bounds
+            for value in (0.0, 1.0)
+        }
 
     def reference(self) -> Reference:
         """The exact solution."""

@@ -11,7 +11,7 @@ from torch import nn
 from tasks.pde.ansatz import Ansatz
 from tasks.pde.data import Collocation, unit_points
 from tasks.pde.networks import MLP
-from tasks.pde.problem import Problem, Reference
+from tasks.pde.problem import Condition, Problem, Reference
 from tasks.pde.problems import Burgers, Heat, Poisson
 from tasks.pde.references import cole_hopf
 from tasks.pde.task import PhysicsInformed
@@ -145,7 +145,7 @@ def fitted(problem, net, symmetry, steps, quick_points=300, **kwargs):
 
 
 def linearised(task, solver, batch):
-    return task._linearised(batch, solver)
+    return task._linearised(task.placed(batch), solver)
 
 
 def test_levenberg_marquardt_solves_poisson():
@@ -201,7 +201,6 @@ def test_common_mistakes():
     net = MLP(2, 1)
     for act, says in [
         (lambda: PhysicsInformed(Heat(), net, LevenbergMarquardt, symmetry={"y": "odd"}), "letters among t, x"),
-        (lambda: PhysicsInformed(Heat(), net, LevenbergMarquardt, hard_conditions=False), "hard_conditions"),
         (lambda: PhysicsInformed(Heat(), net, LevenbergMarquardt, slope_weight=-1.0), "slope_weight"),
         (lambda: Collocation(points=0), "of 1 or more"),
     ]:
@@ -287,3 +286,41 @@ def test_recipes_reach_solver_accuracy(tmp_path, monkeypatch, recipe, bar):
     assert main(["fit", f"pde/{recipe}"]) == 0
     metrics = json.loads((tmp_path / "runs" / "pde" / recipe / "1" / "metrics.json").read_text())
     assert metrics["test/relative_l2"] < bar
+
+
+def test_conditions_that_are_not_built_in_are_trained():
+    task = fitted(Heat(), MLP(2, 1, [10, 10]), {"x": "even"}, 50, 300, hard_conditions=False)
+    points = task.placed(unit_points(200, "sobol", 0))
+    assert set(points) == {"equation", "initial", "low", "high"} and (points["initial"][:, 0] == 0).all()
+    assert float(task.relative_error()) < 1e-3
+
+
+def test_a_condition_outside_the_domain_is_named():
+    class Outside(Heat):
+        def conditions(self):
+            return {"late": Condition(lambda u, points, **_: u.value, {"t": 2.0})}
+
+    with pytest.raises(InputError, match=r"conditions\['late'\]: expected t in \(0.0, 1.0\), got 2.0"):
+        PhysicsInformed(Outside(), MLP(2, 1), LevenbergMarquardt)
+
+
+@pytest.mark.parametrize("kind", ["even", "odd", None])
+def test_a_periodic_coordinate_goes_round_and_keeps_its_symmetry(kind):
+    symmetry = {"x": kind} if kind else {}
+    net = MLP(1 + (3 if kind == "even" else 6), 1).double()
+    u = Ansatz(net, Burgers(), False, symmetry, periodic={"x": 3})
+    points = Burgers().placed(unit_points(20, "sobol", 0))
+    space = JetSpace(("t", "x"), frozenset({"xx"}))
+    here, round_ = (u(jet_of(points + torch.tensor([0.0, shift]), space)) for shift in (0.0, 2.0))
+    for name in ("", "x", "xx"):
+        torch.testing.assert_close(here[name], round_[name])
+    if kind:
+        there, sign = u(jet_of(points * torch.tensor([1.0, -1.0]), space)), {"even": 1, "odd": -1}[kind]
+        torch.testing.assert_close(here[""], sign * there[""])
+
+
+def test_neumann_features_have_no_slope_at_the_ends():
+    u = Ansatz(MLP(4, 1).double(), Heat(), False, neumann={"x": 3})
+    points = torch.tensor([[0.3, 0.0], [0.7, 1.0], [0.5, 0.5]], dtype=torch.float64)
+    slope = u(jet_of(points, JetSpace(("t", "x"), frozenset({"x"}))))["x"][:, 0].abs()
+    assert slope[:2].max() < 1e-12 < slope[2]
