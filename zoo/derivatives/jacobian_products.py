@@ -89,9 +89,7 @@ class JacobianProducts:
             yield slice(*columns), block
 
 
-def jacobian_products(
-    residuals: Callable[[], Tensor], parameters: Sequence[Tensor]
-) -> tuple[Tensor, JacobianProducts]:
+def jacobian_products(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, JacobianProducts]:
     """(residuals [N, K], their Jacobian [N * K, P] as an operator); arguments and errors of `residual_jacobian`."""
     with torch.enable_grad(), linear_calls() as calls, _copies() as copies:
         rows = residuals()
@@ -103,9 +101,7 @@ def jacobian_products(
     others = [p for p in parameters if id(p) not in offsets_of(calls) and id(p) not in copies]
     wanted, factors = [*outputs, *(copy for _, copy in singles), *others], []
     for column in range(k if wanted and rows_NK.requires_grad else 0):
-        got = torch.autograd.grad(
-            rows_NK[:, column].sum(), wanted, allow_unused=True, retain_graph=column + 1 < k
-        )
+        got = torch.autograd.grad(rows_NK[:, column].sum(), wanted, allow_unused=True, retain_graph=column + 1 < k)
         _refuse_others(got[len(wanted) - len(others) :])
         pieces = _Pieces(slice(column, n * k, k), offsets)
         for call, delta_CNG in zip(calls, got, strict=False):
