@@ -39,6 +39,7 @@ class Phases(Optimizer):
             )
         self._phases = phases
         self.present, self.steps_in_phase = 0, 0
+        self.readings: dict[str, float] = {"phase": 0.0}
         super().__init__(params, {})
         # Each is made once here, so that a mistake in a later one shows before the first step.
         made = [phase.optimizer(self._bare_groups()) for phase in phases]
@@ -65,14 +66,13 @@ class Phases(Optimizer):
         """Whether the step to come takes the Jacobian as products."""
         return getattr(self.optimizer, "wants_products", False)
 
-    @property
-    def readings(self) -> dict[str, float]:
-        """What the present optimiser says of its last step."""
-        return {"phase": float(self.present), **getattr(self.optimizer, "readings", {})}
-
     def step(self, closure: Callable[[], Any] | None = None) -> Tensor | None:
-        """One step of the present optimiser; after a phase's last step the next phase is present."""
+        """One step of the present optimiser; after a phase's last step the next phase is present.
+
+        `self.readings` then holds the phase of this step and what its optimiser says of it.
+        """
         result = self.optimizer.step(closure)
+        self.readings = {"phase": float(self.present), **getattr(self.optimizer, "readings", {})}
         if self.scheduler is not None:
             self.scheduler.step()
         self.steps_in_phase += 1
