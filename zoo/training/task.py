@@ -253,7 +253,7 @@ class TaskModule(LightningModule, ABC):
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""
         optimizer = optimizer_for(self.net, self._make_optimizer, self._decay_norms_and_biases)
         self._refuse_accumulation(optimizer)
-        self._refuse_clipping(optimizer)
+        self._refuse_inexact_gradients(optimizer)
         if hasattr(optimizer, "readings"):
             optimizer.register_step_post_hook(lambda *_: self._read_optimizer(optimizer))
         if isinstance(optimizer, Phases) or getattr(optimizer, "wants_residuals", False):
@@ -280,10 +280,16 @@ class TaskModule(LightningModule, ABC):
         values = {name: torch.tensor(value) for name, value in optimizer.readings.items()}
         self.monitor.add(self.trainer.global_step, values)
 
-    def _refuse_clipping(self, optimizer: Optimizer) -> None:
-        exact = any(getattr(optimizer, name, False) for name in ("wants_residuals", "exact_gradients"))
-        if self.clipping is not None and exact:
-            raise InputError(f"model.clipping: expected none with {type(optimizer).__name__}, got it; leave it out")
+    def _refuse_inexact_gradients(self, optimizer: Optimizer) -> None:
+        # Line searches and least squares compare values of the loss with gradients of that very loss.
+        if not any(getattr(optimizer, name, False) for name in ("wants_residuals", "exact_gradients")):
+            return
+        name = type(optimizer).__name__
+        if self.clipping is not None:
+            raise InputError(f"model.clipping: expected none with {name}, got it; leave it out")
+        ranks = self._trainer.world_size if self._trainer is not None else 1
+        if ranks > 1:
+            raise InputError(f"trainer.devices: expected 1 with {name}, got {ranks} processes; take one")
 
     def _refuse_accumulation(self, optimizer: Optimizer) -> None:
         # Lightning clears gradients before the first of the accumulated batches only: a second evaluation of the

@@ -2,10 +2,12 @@
 
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from tests.conftest import Regression
 from zoo.cli.main import main
 from zoo.errors import InputError
 from zoo.optim import Phase, Phases, SSBroyden
@@ -105,6 +107,14 @@ def test_what_a_line_search_refuses(tmp_path, monkeypatch, capsys, words, says):
     monkeypatch.delenv("ZOO_RUN_FOLDER", raising=False)
     assert main(["fit", "pde/heat", *QUICK, "--model.optimizer", "zoo.optim.SSBroyden", *words]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_several_processes_are_refused():
+    """Every rank would search along its own loss, and the nets would part."""
+    task = Regression(torch.nn.Linear(3, 2), SSBroyden)
+    task._trainer = SimpleNamespace(world_size=2, accumulate_grad_batches=1)
+    with pytest.raises(InputError, match=r"trainer\.devices: expected 1 with SSBroyden, got 2 processes"):
+        task.configure_optimizers()
 
 
 def test_a_later_phase_is_looked_at_before_the_first_step():
