@@ -32,15 +32,15 @@ def per_point(parameter: Tensor, points: int) -> Tensor:
     return copy
 
 
-def residual_jacobian(
-    residuals: Callable[[], Tensor], parameters: Sequence[Tensor], out_RP: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """(residuals [N, K], Jacobian [N * K, P]) at the parameters as they are; row n * K + k is residual k of point n.
+
+    The Jacobian lies in memory column by column: that is how its outer products are written fastest, and how LAPACK
+    wants it.
 
     Args:
         residuals: computes [N, K] (or [N]) from the parameters; row n may depend on point n alone.
         parameters: their entries, flattened in this order, are the columns.
-        out_RP: where to write the Jacobian.
 
     Raises:
         InputError: a parameter that acts on the residuals by another way than a linear layer or `per_point`.
@@ -50,24 +50,22 @@ def residual_jacobian(
     rows_NK = rows[:, None] if rows.dim() == 1 else rows
     n, k = rows_NK.shape
     offsets, width = _columns(parameters)
-    jacobian_NKP = rows_NK.new_zeros(n, k, width) if out_RP is None else out_RP.view(n, k, width).zero_()
+    jacobian_PNK = rows_NK.new_zeros(width, n, k)
     outputs = [call.outputs_CNG for call in calls]
     singles = [(key, copy) for key, several in copies.items() for copy in several]
     others = [p for p in parameters if id(p) not in offsets_of(calls) and id(p) not in copies]
-    for column in range(k):
-        wanted = [*outputs, *(copy for _, copy in singles), *others]
-        if not wanted or not rows_NK.requires_grad:
-            break
+    wanted = [*outputs, *(copy for _, copy in singles), *others]
+    for column in range(k if wanted and rows_NK.requires_grad else 0):
         keep = column + 1 < k
         got = torch.autograd.grad(rows_NK[:, column].sum(), wanted, allow_unused=True, retain_graph=keep)
         _refuse_others(got[len(outputs) + len(singles) :])
         for call, delta_CNG in zip(calls, got, strict=False):
             if delta_CNG is not None:
-                _add_linear(jacobian_NKP[:, column], call, delta_CNG, offsets)
+                _add_linear(jacobian_PNK[:, :, column], call, delta_CNG, offsets)
         for (key, _), gradient_N in zip(singles, got[len(outputs) :], strict=False):
             if gradient_N is not None and key in offsets:
-                jacobian_NKP[:, column, offsets[key]] += gradient_N
-    return rows_NK.detach(), jacobian_NKP.view(n * k, width)
+                jacobian_PNK[offsets[key], :, column] += gradient_N
+    return rows_NK.detach(), jacobian_PNK.view(width, n * k).t()
 
 
 @contextmanager
@@ -101,13 +99,14 @@ def _refuse_others(gradients: Sequence[Tensor | None]) -> None:
         )
 
 
-def _add_linear(jacobian_NP: Tensor, call: LinearCall, delta_CNG: Tensor, offsets: dict[int, int]) -> None:
+def _add_linear(jacobian_PN: Tensor, call: LinearCall, delta_CNG: Tensor, offsets: dict[int, int]) -> None:
     g, f = call.weight.shape
+    delta_CGN = delta_CNG.transpose(1, 2)
     if id(call.weight) in offsets:
         start = offsets[id(call.weight)]
-        block_NGF = jacobian_NP[:, start : start + g * f].unflatten(1, (g, f))
-        for delta_NG, inputs_NF in zip(delta_CNG, call.inputs_CNF, strict=True):
-            block_NGF.addcmul_(delta_NG[:, :, None], inputs_NF[:, None, :])
+        block_GFN = jacobian_PN[start : start + g * f].unflatten(0, (g, f))
+        for delta_GN, inputs_FN in zip(delta_CGN, call.inputs_CNF.transpose(1, 2), strict=True):
+            block_GFN.addcmul_(delta_GN[:, None], inputs_FN[None])
     if call.bias is not None and id(call.bias) in offsets:
         start = offsets[id(call.bias)]
-        jacobian_NP[:, start : start + g] += delta_CNG[0]
+        jacobian_PN[start : start + g] += delta_CGN[0]

@@ -92,6 +92,22 @@ class JetSpace:
             power = [self._times_h(power, place) for place in range(count)]
         return tuple(terms)
 
+    @cached_property
+    def bends(self) -> tuple[tuple[int, int, float, tuple[int, ...]], ...]:
+        """The chain terms with f'' and higher: (place of the derivative, m, weight, places of the factors)."""
+        return tuple(
+            (place, m, weight, places)
+            for place, terms in enumerate(self.chain_terms)
+            for m, polynomial in terms.items()
+            if m > 1
+            for weight, places in polynomial
+        )
+
+    @cached_property
+    def highest(self) -> int:
+        """Order of the highest derivative, 1 at least."""
+        return max(1, *map(order, self.names))
+
     def _times_h(self, power: list[dict], place: int) -> dict[tuple[int, ...], float]:
         out: Counter = Counter()
         for weight, (left, right) in self.product_terms[place]:
