@@ -89,19 +89,15 @@ class Jet:
     def __add__(self, other: Any) -> "Jet":
         if isinstance(other, Jet):
             return Jet(self.space, self.coefficients_CNF + other.coefficients_CNF)
-        return Jet(self.space, torch.cat([self.coefficients_CNF[:1] + other, self._derivatives_as(other)]))
-
-    def _derivatives_as(self, other: Any) -> Tensor:
-        # Adding a wider constant widens the value; its derivatives follow.
-        derivatives = self.coefficients_CNF[1:]
-        return derivatives + torch.zeros_like(other) if isinstance(other, Tensor) else derivatives
+        wide = torch.broadcast_shapes(self.shape, getattr(other, "shape", ()))
+        sum_CNF = self.coefficients_CNF.expand(-1, *wide).clone()
+        sum_CNF[0] += other
+        return Jet(self.space, sum_CNF)
 
     def __mul__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
             return Jet(self.space, self.coefficients_CNF * other)
-        a, b = self.coefficients_CNF, other.coefficients_CNF
-        sums = [sum(w * a[i] * b[j] for w, (i, j) in terms) for terms in self.space.product_terms]
-        return Jet(self.space, torch.stack(sums))
+        return Jet(self.space, _Product.apply(self.coefficients_CNF, other.coefficients_CNF, self.space))
 
     def __neg__(self) -> "Jet":
         return self * -1.0
@@ -199,6 +195,41 @@ def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
         out.requires_grad_()
     calls.append(LinearCall(weight, bias, jet.coefficients_CNF.detach(), out))
     return Jet(jet.space, out)
+
+
+class _Product(torch.autograd.Function):
+    """Leibniz: a times b's value and b times a's value at once, then `space.crosses`."""
+
+    @staticmethod
+    def forward(ctx: Any, a_CNF: Tensor, b_CNF: Tensor, space: JetSpace) -> Tensor:
+        ctx.save_for_backward(a_CNF, b_CNF)
+        ctx.space = space
+        out = a_CNF * b_CNF[0]
+        out[1:].addcmul_(a_CNF[:1], b_CNF[1:])
+        for place, weight, (i, j) in space.crosses:
+            out[place].addcmul_(a_CNF[i], b_CNF[j], value=weight)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad_CNF: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        a, b = ctx.saved_tensors
+        crosses = ctx.space.crosses
+        mirrored = [(place, weight, (j, i)) for place, weight, (i, j) in crosses]
+        needs_a, needs_b, _ = ctx.needs_input_grad
+        return (
+            _to_factor(grad_CNF, b, crosses).sum_to_size(a.shape) if needs_a else None,
+            _to_factor(grad_CNF, a, mirrored).sum_to_size(b.shape) if needs_b else None,
+            None,
+        )
+
+
+def _to_factor(grad_CNF: Tensor, other_CNF: Tensor, crosses: Sequence) -> Tensor:
+    out = grad_CNF * other_CNF[0]
+    for place in range(1, len(out)):
+        out[0].addcmul_(grad_CNF[place], other_CNF[place])
+    for place, weight, (i, j) in crosses:
+        out[i].addcmul_(grad_CNF[place], other_CNF[j], value=weight)
+    return out
 
 
 class _Elementwise(torch.autograd.Function):

@@ -77,6 +77,16 @@ class JetSpace:
         return tuple(tuple(self._leibniz(name)) for name in self.names)
 
     @cached_property
+    def crosses(self) -> tuple[tuple[int, float, tuple[int, int]], ...]:
+        """The terms of Leibniz without a value in them: (place, weight, (place in a, place in b))."""
+        return tuple(
+            (place, weight, pair)
+            for place, terms in enumerate(self.product_terms)
+            for weight, pair in terms
+            if 0 not in pair
+        )
+
+    @cached_property
     def chain_terms(self) -> tuple[dict[int, tuple[Term, ...]], ...]:
         """Faa di Bruno: for every derivative of f(z) but the value, m -> the terms that f^(m) multiplies.
 
