@@ -246,37 +246,37 @@ class _Elementwise(torch.autograd.Function):
         ctx.space, ctx.function = space, function
         if len(z_CNF) == 1:
             return value[None]
-        f = [value, *SMOOTH[function](z_CNF[0], value, space.highest)]
+        z = z_CNF.unbind()
+        f = [value, *SMOOTH[function](z[0], value, space.highest)]
         out = z_CNF * f[1]
         out[0] = value
         for place, m, weight, places in space.bends:
-            out[place].addcmul_(f[m], _product(z_CNF, places), value=weight)
+            out[place].addcmul_(f[m], _product(z, places), value=weight)
         return out
 
     @staticmethod
     def backward(ctx: Any, grad_CNF: Tensor) -> tuple[Tensor, None, None]:
         # d/dz0: every f^(m) becomes f^(m+1). d/dz_k: every product of coefficients loses one factor z_k.
-        z, value = ctx.saved_tensors
+        z_CNF, value = ctx.saved_tensors
+        z, grad = z_CNF.unbind(), grad_CNF.unbind()
         if torch.is_grad_enabled():  # differentiated once more: the saved value has no graph
             value = ctx.function(z[0])
         f = [value, *SMOOTH[ctx.function](z[0], value, ctx.space.highest + 1)]
         out = grad_CNF * f[1]
-        for place in range(1, len(z)):
-            out[0].addcmul_(f[2], grad_CNF[place] * z[place])
+        to_value = out[0]
+        for of_place, z_place in zip(grad[1:], z[1:], strict=True):
+            to_value.addcmul_(f[2], of_place * z_place)
         for place, m, weight, places in ctx.space.bends:
-            out[0].addcmul_(f[m + 1], grad_CNF[place] * _product(z, places), value=weight)
-            scaled = grad_CNF[place] * f[m]
-            for k in set(places):
-                rest = list(places)
-                rest.remove(k)
-                out[k].addcmul_(scaled, _product(z, rest), value=weight * places.count(k))
+            to_value.addcmul_(f[m + 1], grad[place] * _product(z, places), value=weight)
+        for place, m, k, weight, rest in ctx.space.bend_partials:
+            out[k].addcmul_(grad[place] * f[m], _product(z, rest), value=weight)
         return out, None, None
 
 
-def _product(z_CNF: Tensor, places: Sequence[int]) -> Tensor:
-    product = z_CNF[places[0]]
+def _product(z: Sequence[Tensor], places: Sequence[int]) -> Tensor:
+    product = z[places[0]]
     for place in places[1:]:
-        product = product * z_CNF[place]
+        product = product * z[place]
     return product
 
 

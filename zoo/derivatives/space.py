@@ -114,6 +114,16 @@ class JetSpace:
         )
 
     @cached_property
+    def bend_partials(self) -> tuple[tuple[int, int, int, float, tuple[int, ...]], ...]:
+        """Their derivatives to a factor z_k: (place of the derivative, m, k, weight, places of the other factors)."""
+        found = []
+        for place, m, weight, places in self.bends:
+            for k in sorted(set(places)):
+                at = places.index(k)
+                found.append((place, m, k, weight * places.count(k), places[:at] + places[at + 1 :]))
+        return tuple(found)
+
+    @cached_property
     def highest(self) -> int:
         """Order of the highest derivative, 1 at least."""
         return max(1, *map(order, self.names))
