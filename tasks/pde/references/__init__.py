@@ -4,5 +4,6 @@ from tasks.pde.references.allen_cahn import allen_cahn
 from tasks.pde.references.cole_hopf import cole_hopf
 from tasks.pde.references.grid import axes_of, grid_of
 from tasks.pde.references.korteweg_de_vries import korteweg_de_vries
+from tasks.pde.references.schroedinger import schroedinger
 
-__all__ = ["allen_cahn", "axes_of", "cole_hopf", "grid_of", "korteweg_de_vries"]
+__all__ = ["allen_cahn", "axes_of", "cole_hopf", "grid_of", "korteweg_de_vries", "schroedinger"]
