@@ -53,6 +53,25 @@ def test_cole_hopf_is_certified_and_solves_the_equation():
     assert abs(float(u_t + at(0.5, 0.3) * u_x - 0.05 * u_xx)) < 1e-4
 
 
+@pytest.mark.parametrize("nu", [1.0, 0.1, 1e-3])
+def test_cole_hopf_is_the_quotient_of_the_series_of_its_heat_equation(nu):
+    # phi = exp(-int u / (2 nu)) solves phi_t = nu phi_xx; u = -2 nu phi_x / phi.
+    x = torch.linspace(-1, 1, 21, dtype=torch.float64)
+    t = torch.full_like(x, 0.3)
+    y = 2 * np.arange(4096) / 4096
+    modes = spectrum(np.exp(-(1 + np.cos(np.pi * y)) / (2 * np.pi * nu)))[:1024]
+    k = np.pi * np.arange(1024)
+    decayed = modes.real * np.exp(-nu * k**2 * 0.3) * np.where(k == 0, 1, 2)
+    phi = np.cos(np.outer(x, k)) @ decayed
+    phi_x = -np.sin(np.outer(x, k)) @ (k * decayed)
+    u, error = cole_hopf(t, x, nu)
+    assert error < 1e-12
+    # The series cancels to exp(-1 / (pi nu)) in places: compare where it does not.
+    good = phi > 1e-6 * phi.max()
+    assert good.sum() > 5
+    np.testing.assert_allclose(u.numpy()[good], -2 * nu * phi_x[good] / phi[good], atol=1e-8, rtol=1e-8)
+
+
 def test_coefficients_of_a_step_are_their_power_series_near_zero_and_their_formulas_far_off():
     c = coefficients(np.array([1e-7, -20.0]), 1.0)
     assert c.stage[0] == pytest.approx(0.5 + 1e-7 / 8, abs=1e-14)
