@@ -13,6 +13,7 @@ from tasks.pde.ansatz import Ansatz, Symmetry
 from tasks.pde.explain import solution_sections
 from tasks.pde.fields import rows_at
 from tasks.pde.problem import Condition, Problem, Reference
+from tasks.pde.weights import Balance, Causal, Terms, Weighting
 from zoo.derivatives import Jet, jet_of
 from zoo.errors import InputError
 from zoo.reports import Section
@@ -46,6 +47,8 @@ class PhysicsInformed(TaskModule):
             place yet does not drown the rest of the domain; zero where the residual is zero. 0 leaves it out.
         unknown: constant of the equation that is to be found -> its first guess.
         weights: term ("equation", a condition's name) -> factor of its mean square; 1 by default.
+        weighting: rule of `tasks.pde.weights` that finds factors during training; they multiply `weights`.
+        causal: weights of the equation's points by time.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -61,6 +64,8 @@ class PhysicsInformed(TaskModule):
         slope_weight: float = 0.0,
         unknown: dict[str, float] | None = None,
         weights: dict[str, float] | None = None,
+        weighting: Weighting | None = None,
+        causal: Causal | None = None,
         **kwargs: Any,
     ):
         ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown)
@@ -69,10 +74,8 @@ class PhysicsInformed(TaskModule):
             raise InputError(f"model.slope_weight: expected 0 or more, got {slope_weight}; 0 switches it off")
         self.problem, self.slope_weight = problem, slope_weight
         self.conditions: dict[str, Condition] = problem.trained_conditions(hard_conditions)
-        self.weights = weights or {}
-        if other := set(self.weights) - {"equation", *self.conditions}:
-            terms = ", ".join(["equation", *self.conditions])
-            raise InputError(f"model.weights: expected terms among {terms}, got {min(other)}; mend the recipe")
+        terms = ("equation", *self.conditions)
+        self.balance = Balance(terms, weights, weighting, causal, problem.bounds.get("t"))
         self._refuse_unfit_net()
         self._reference: Reference | None = None
 
@@ -89,6 +92,12 @@ class PhysicsInformed(TaskModule):
             raise InputError(f"model.net: expected {wanted}, got a net that refuses them ({reason}); {mend}") from error
         if found != len(self.problem.fields):
             raise InputError(f"model.net: expected {wanted}, got {found} outputs; {mend}")
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """See `TaskModule`; weights that the optimiser or the data make meaningless are refused."""
+        made = super().configure_optimizers()
+        self.balance.refuse(made["optimizer"], getattr(self.trainer.datamodule, "resample_every", 1))
+        return made
 
     def on_fit_start(self) -> None:
         """Say where float32 will end."""
@@ -111,8 +120,18 @@ class PhysicsInformed(TaskModule):
     # Points and residuals
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor | None:
-        """One step on the points that a batch of the unit cube is placed at."""
-        return super().training_step(self.placed(batch), batch_idx)
+        """One step on the points that a batch of the unit cube is placed at, weights found before it."""
+        points = self.placed(batch)
+        self._weigh(points)
+        return super().training_step(points, batch_idx)
+
+    def _weigh(self, points: dict[str, Tensor]) -> None:
+        if self.balance.idle:
+            return
+        trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+        times = points["equation"][:, self.problem.coordinates.index("t")] if self.balance.causal else None
+        self.balance.update(self.trainer.global_step, Terms(self._rows(self.net, points), trained, points), times)
+        self.monitor.add(self.trainer.global_step, self.balance.readings())
 
     def placed(self, unit_ND: Tensor) -> dict[str, Tensor]:
         """Name of a term -> the points [N, D] at which it is held."""
@@ -124,7 +143,16 @@ class PhysicsInformed(TaskModule):
         return {name: points_ND.to(dtype) for name, points_ND in points.items()}
 
     def residuals(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Callable[[], Tensor]]:
-        """Name of a term -> its rows, divided by sqrt(N): their sum of squares is the weighted mean square."""
+        """Name of a term -> its rows times sqrt(weight / N): their sum of squares is the weighted mean square."""
+
+        def weighed(name: str, rows: Callable[[], Tensor]) -> Tensor:
+            rows_NE = rows()
+            return rows_NE * self.balance.factor(name, rows_NE).sqrt()
+
+        return {name: partial(weighed, name, rows) for name, rows in self._rows(net, points).items()}
+
+    def _rows(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Callable[[], Tensor]]:
+        """Name of a term -> its rows / sqrt(N), whose sum of squares is the mean square."""
 
         def scaled(name: str, points_ND: Tensor) -> Tensor:
             rows_NE = (
@@ -132,7 +160,7 @@ class PhysicsInformed(TaskModule):
                 if name == "equation"
                 else self._condition_rows(net, self.conditions[name], points_ND)
             )
-            return rows_NE * (self.weights.get(name, 1.0) / len(rows_NE)) ** 0.5
+            return rows_NE * (1 / len(rows_NE)) ** 0.5
 
         return {name: partial(scaled, name, points_ND) for name, points_ND in points.items()}
 
@@ -148,7 +176,9 @@ class PhysicsInformed(TaskModule):
 
     def loss(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weighted mean squares of equation and conditions."""
-        return {name: rows().square().sum() for name, rows in self.residuals(net, points).items()}
+        # Not by `residuals`: a weight that frees gradients of conflict may be negative.
+        squares = {name: rows().square() for name, rows in self._rows(net, points).items()}
+        return {name: (one_NE * self.balance.factor(name, one_NE)).sum() for name, one_NE in squares.items()}
 
     # Judging
 

@@ -1,0 +1,138 @@
+"""All that multiplies the terms of a loss: fixed weights, a rule's, and causal ones."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from tasks.pde.weights.causal import Causal
+from tasks.pde.weights.rule import Terms, Weighting
+from zoo.errors import InputError
+from zoo.optim.phases import Phases
+
+Rows = Callable[[], Tensor]
+
+
+class Balance(nn.Module):
+    """What the squared rows of every term are multiplied by, constant within a step.
+
+    Args:
+        names: of the terms.
+        fixed: name -> factor; 1 by default.
+        rule: finds weights that multiply the fixed ones.
+        causal: weighs the points of "equation" by time.
+        times: (first, last) time of the problem, None without time.
+
+    Raises:
+        InputError: a factor below 0 or of no term; what a rule cannot be combined with.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        fixed: dict[str, float] | None = None,
+        rule: Weighting | None = None,
+        causal: Causal | None = None,
+        times: tuple[float, float] | None = None,
+    ):
+        super().__init__()
+        self.fixed, self.rule, self.causal, self.times = fixed or {}, rule, causal, times
+        if other := set(self.fixed) - set(names):
+            raise InputError(
+                f"model.weights: expected terms among {', '.join(names)}, got {min(other)}; mend the recipe"
+            )
+        if negative := {name: factor for name, factor in self.fixed.items() if factor < 0}:
+            raise InputError(f"model.weights: expected factors of 0 or more, got {negative}; mend the recipe")
+        if rule is not None and rule.gradients_only and self.fixed:
+            raise InputError(
+                f"model.weights: expected none with {type(rule).__name__}, which finds them itself, got "
+                f"{', '.join(self.fixed)}; leave them out"
+            )
+        if causal is not None and times is None:
+            raise InputError("model.causal: expected a problem with the coordinate t, got one without; leave it out")
+        if rule is not None:
+            rule.begin(names)
+        self._causal_weights: Tensor | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to look at."""
+        return self.rule is None and self.causal is None
+
+    def update(self, step: int, terms: Terms, times_N: Tensor | None = None) -> None:
+        """Look at the terms before a step.
+
+        Args:
+            step: number of steps taken.
+            terms: without any weight.
+            times_N: of the points of "equation".
+        """
+        if self.causal is not None:
+            equation = terms.rows["equation"]
+            with torch.no_grad():
+                rows_NE = equation()
+            squares_N = len(rows_NE) * rows_NE.square().sum(1)  # a row carries 1 / sqrt(N)
+            self._causal_weights = weights_N1 = self.causal.weights(times_N, squares_N, *self.times)
+            rows = {**terms.rows, "equation": partial(_times_root, equation, weights_N1)}
+            terms = Terms(rows, terms.parameters, terms.points)
+        if self.rule is not None:
+            self.rule.update(step, terms)
+
+    def refuse(self, optimizer: Optimizer, resample_every: int) -> None:
+        """Refuse a rule whose weights are no use.
+
+        Raises:
+            InputError: conflict-free gradients for an optimiser that does not follow the gradient; a weight a point
+                where points never come again.
+        """
+        if self.rule is None:
+            return
+        unfit = [type(one).__name__ for one in optimizers_of(optimizer) if not follows_gradient(one)]
+        if self.rule.gradients_only and unfit:
+            raise InputError(
+                f"model.weighting: expected a rule that balances terms, since {unfit[0]} does not step along the "
+                f"gradient, got {type(self.rule).__name__}; take it with Adam, or another rule"
+            )
+        if self.rule.per_point and resample_every < 2:
+            raise InputError(
+                "data.resample_every: expected 2 steps or more with SelfAdaptive for each point, got "
+                f"{resample_every}; points need to come again, or weigh each term"
+            )
+
+    def factor(self, name: str, like: Tensor) -> Tensor:
+        """A scalar or [N, 1], of the dtype and on the device of `like`."""
+        factor = torch.as_tensor(self.fixed.get(name, 1.0), dtype=torch.float64)
+        if self.rule is not None:
+            factor = factor * self.rule.factor(name)
+        if name == "equation" and self._causal_weights is not None:
+            factor = factor * self._causal_weights
+        return factor.to(like)
+
+    def readings(self) -> dict[str, Tensor]:
+        """What the monitor notes: weight/<term>, and how far causality has come."""
+        found = {f"weight/{name}": weight for name, weight in (self.rule.readings() if self.rule else {}).items()}
+        if self._causal_weights is not None:
+            found |= {
+                "causal/smallest": self._causal_weights.min(),
+                "causal/epsilon": torch.tensor(self.causal.epsilon),
+            }
+        return found
+
+
+def optimizers_of(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimiser, or one of every phase's."""
+    if not isinstance(optimizer, Phases):
+        return [optimizer]
+    return [phase.optimizer([torch.zeros(1, requires_grad=True)]) for phase in optimizer._phases]
+
+
+def follows_gradient(optimizer: Optimizer) -> bool:
+    """Whether a step is made of the gradient alone, not of residuals or of losses along a line."""
+    searching = isinstance(optimizer, torch.optim.LBFGS) or getattr(optimizer, "exact_gradients", False)
+    return not searching and not getattr(optimizer, "wants_residuals", False)
+
+
+def _times_root(rows: Rows, weights_N1: Tensor) -> Tensor:
+    return rows() * weights_N1.sqrt()
