@@ -13,6 +13,7 @@ from tasks.pde.ansatz import Ansatz, Symmetry
 from tasks.pde.explain import solution_sections
 from tasks.pde.fields import rows_at
 from tasks.pde.problem import Condition, Problem, Reference
+from tasks.pde.sampling import ResidualAdaptive, TimeMarching, time_column
 from tasks.pde.weights import Balance, Causal, Terms, Weighting
 from zoo.derivatives import Jet, jet_of
 from zoo.errors import InputError
@@ -49,6 +50,8 @@ class PhysicsInformed(TaskModule):
         weights: term ("equation", a condition's name) -> factor of its mean square; 1 by default.
         weighting: rule of `tasks.pde.weights` that finds factors during training; they multiply `weights`.
         causal: weights of the equation's points by time.
+        sampling: keep those of a batch's points where the residual is large.
+        marching: begin with the first times.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -66,6 +69,8 @@ class PhysicsInformed(TaskModule):
         weights: dict[str, float] | None = None,
         weighting: Weighting | None = None,
         causal: Causal | None = None,
+        sampling: ResidualAdaptive | None = None,
+        marching: TimeMarching | None = None,
         **kwargs: Any,
     ):
         ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown)
@@ -76,6 +81,8 @@ class PhysicsInformed(TaskModule):
         self.conditions: dict[str, Condition] = problem.trained_conditions(hard_conditions)
         terms = ("equation", *self.conditions)
         self.balance = Balance(terms, weights, weighting, causal, problem.bounds.get("t"))
+        self.sampling, self.marching = sampling, marching
+        self._time = time_column(problem.coordinates, self.net.halved) if marching else None
         self._refuse_unfit_net()
         self._reference: Reference | None = None
 
@@ -96,7 +103,8 @@ class PhysicsInformed(TaskModule):
     def configure_optimizers(self) -> dict[str, Any]:
         """See `TaskModule`; weights that the optimiser or the data make meaningless are refused."""
         made = super().configure_optimizers()
-        self.balance.refuse(made["optimizer"], getattr(self.trainer.datamodule, "resample_every", 1))
+        drawn_anew = self.sampling or self.marching or getattr(self.trainer.datamodule, "resample_every", 1) < 2
+        self.balance.refuse(made["optimizer"], bool(drawn_anew))
         return made
 
     def on_fit_start(self) -> None:
@@ -121,7 +129,13 @@ class PhysicsInformed(TaskModule):
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor | None:
         """One step on the points that a batch of the unit cube is placed at, weights found before it."""
+        if self.marching:
+            batch = self.marching.windowed(batch, self._time, self.trainer.global_step)
         points = self.placed(batch)
+        if self.sampling:
+            with torch.no_grad():
+                rows_NE = self._equation_rows(self.net, points["equation"])
+            points["equation"] = points["equation"][self.sampling.chosen(rows_NE, batch)]
         self._weigh(points)
         return super().training_step(points, batch_idx)
 
@@ -137,7 +151,8 @@ class PhysicsInformed(TaskModule):
         """Name of a term -> the points [N, D] at which it is held."""
         dtype, halved = next(self.net.parameters()).dtype, self.net.halved
         points = {"equation": self.problem.placed(unit_ND, halved)}
-        share = unit_ND[: max(1, len(unit_ND) // 4)]  # a face has one dimension less than the domain
+        kept = self.sampling.count(len(unit_ND)) if self.sampling else len(unit_ND)
+        share = unit_ND[: max(1, kept // 4)]  # a face has one dimension less than the domain
         for name, condition in self.conditions.items():
             points[name] = self.problem.placed(share, halved, condition.at)
         return {name: points_ND.to(dtype) for name, points_ND in points.items()}

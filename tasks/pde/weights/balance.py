@@ -80,7 +80,7 @@ class Balance(nn.Module):
         if self.rule is not None:
             self.rule.update(step, terms)
 
-    def refuse(self, optimizer: Optimizer, resample_every: int) -> None:
+    def refuse(self, optimizer: Optimizer, drawn_anew: bool) -> None:
         """Refuse a rule whose weights are no use.
 
         Raises:
@@ -95,10 +95,10 @@ class Balance(nn.Module):
                 f"model.weighting: expected a rule that balances terms, since {unfit[0]} does not step along the "
                 f"gradient, got {type(self.rule).__name__}; take it with Adam, or another rule"
             )
-        if self.rule.per_point and resample_every < 2:
+        if self.rule.per_point and drawn_anew:
             raise InputError(
-                "data.resample_every: expected 2 steps or more with SelfAdaptive for each point, got "
-                f"{resample_every}; points need to come again, or weigh each term"
+                "model.weighting: expected points that come again for a weight each, got points drawn anew every step; "
+                "set data.resample_every, without model.sampling and model.marching, or weigh each term"
             )
 
     def factor(self, name: str, like: Tensor) -> Tensor:

@@ -273,7 +273,10 @@ def test_weights_are_in_the_record(here):
     [
         (["--model.weighting=tasks.pde.weights.ConflictFree"], "LevenbergMarquardt does not step along the gradient"),
         (["--model.weighting=tasks.pde.weights.NTK", "--model.weighting.every=0"], "NTK.every: expected 1 step"),
-        (["--model.weighting=tasks.pde.weights.SelfAdaptive", "--model.weighting.each=point"], "data.resample_every"),
+        (
+            ["--model.weighting=tasks.pde.weights.SelfAdaptive", "--model.weighting.each=point"],
+            "points that come again",
+        ),
         (["--model.weighting=tasks.pde.weights.ReLoBRaLo", "--model.weighting.decay=2"], "ReLoBRaLo.decay: expected"),
         (["--model.causal.slabs=1"], "Causal: expected 2 slabs"),
         (["--model.weights={equator: 2}"], "model.weights: expected terms among equation, initial, low, high"),
