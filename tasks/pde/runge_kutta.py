@@ -5,7 +5,8 @@ quadrature at the nodes is exact up to degree 2q - 2, so that Legendre's polynom
 
     l_j(x) = w_j sum_{k<q} (k + 1/2) P_k(x_j) P_k(x),   (2k + 1) int_{-1}^x P_k = P_{k+1}(x) - P_{k-1}(x),
 
-sums of bounded terms, where a Vandermonde matrix is singular to rounding from 20 stages on. Hairer and Wanner (1996), IV.5.
+sums of bounded terms, where a Vandermonde matrix is singular to rounding from 20 stages on. Hairer and
+Wanner (1996), IV.5.
 
 Suffixes: Q stages, K degrees.
 """
@@ -19,7 +20,7 @@ from zoo.errors import InputError
 
 
 class Tableau(NamedTuple):
-    """A method: du/dt = f(t, u) gives u_i = u_0 + h sum_j a_ij f(t_0 + c_j h, u_j), u(t_0 + h) = u_0 + h sum_j b_j f_j."""
+    """du/dt = f(t, u): u_i = u_0 + h sum_j a_ij f_j, f_j = f(t_0 + c_j h, u_j); u(t_0 + h) = u_0 + h sum_j b_j f_j."""
 
     a_QQ: np.ndarray
     b_Q: np.ndarray

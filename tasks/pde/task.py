@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -10,8 +10,10 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from tasks.pde.ansatz import Ansatz, Symmetry
-from tasks.pde.explain import solution_sections
+from tasks.pde.explain import found_constants, solution_sections
 from tasks.pde.fields import rows_at
+from tasks.pde.intervals import constants_estimate, half_widths
+from tasks.pde.measurements import Measured, Measurements
 from tasks.pde.problem import Condition, Problem, Reference
 from zoo.derivatives import Jet, jet_of
 from zoo.errors import InputError
@@ -44,8 +46,9 @@ class PhysicsInformed(TaskModule):
         neumann: letter of a coordinate -> harmonics; the solution's slope is zero at both ends.
         slope_weight: c > 0 trains on residual / sqrt(1 + (c |grad u|)^2), so that a steep layer that is not in its
             place yet does not drown the rest of the domain; zero where the residual is zero. 0 leaves it out.
-        unknown: constant of the equation that is to be found -> its first guess.
-        weights: term ("equation", a condition's name) -> factor of its mean square; 1 by default.
+        unknown: constant of the equation that is to be found from measurements -> its first guess.
+        measurements: what the solution is to agree with, as the term "data".
+        weights: term ("equation", a condition's name, "data") -> factor of its mean square; 1 by default.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -60,6 +63,7 @@ class PhysicsInformed(TaskModule):
         neumann: dict[str, int] | None = None,
         slope_weight: float = 0.0,
         unknown: dict[str, float] | None = None,
+        measurements: Measurements | None = None,
         weights: dict[str, float] | None = None,
         **kwargs: Any,
     ):
@@ -68,11 +72,18 @@ class PhysicsInformed(TaskModule):
         if slope_weight < 0:
             raise InputError(f"model.slope_weight: expected 0 or more, got {slope_weight}; 0 switches it off")
         self.problem, self.slope_weight = problem, slope_weight
-        self.conditions: dict[str, Condition] = problem.trained_conditions(hard_conditions)
+        self.measurements, self.half_widths = measurements, {}
+        self.conditions: dict[str, Condition] = problem.trained_conditions(hard_conditions, measurements is not None)
+        if unknown and measurements is None:
+            raise InputError(
+                f"model.unknown: expected measurements to find {min(unknown)} from, got none; add model.measurements"
+            )
+        terms = ["equation", *self.conditions, *(["data"] if measurements else [])]
         self.weights = weights or {}
-        if other := set(self.weights) - {"equation", *self.conditions}:
-            terms = ", ".join(["equation", *self.conditions])
-            raise InputError(f"model.weights: expected terms among {terms}, got {min(other)}; mend the recipe")
+        if other := set(self.weights) - set(terms):
+            raise InputError(
+                f"model.weights: expected terms among {', '.join(terms)}, got {min(other)}; mend the recipe"
+            )
         self._refuse_unfit_net()
         self._reference: Reference | None = None
 
@@ -91,8 +102,10 @@ class PhysicsInformed(TaskModule):
             raise InputError(f"model.net: expected {wanted}, got {found} outputs; {mend}")
 
     def on_fit_start(self) -> None:
-        """Say where float32 will end."""
+        """Say where float32 will end, and read the measurements before the first step."""
         super().on_fit_start()
+        if self.measurements:
+            _ = self.measured
         if next(self.net.parameters()).dtype != torch.float64:
             print(
                 "note: float32 limits how small residual and error can become; trainer.precision: 64-true does not",
@@ -108,6 +121,11 @@ class PhysicsInformed(TaskModule):
             self._reference = self.problem.reference()
         return self._reference
 
+    @cached_property
+    def measured(self) -> Measured:
+        """The measurements, read once."""
+        return self.measurements.read(self.problem, lambda: self.reference)
+
     # Points and residuals
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor | None:
@@ -121,20 +139,25 @@ class PhysicsInformed(TaskModule):
         share = unit_ND[: max(1, len(unit_ND) // 4)]  # a face has one dimension less than the domain
         for name, condition in self.conditions.items():
             points[name] = self.problem.placed(share, halved, condition.at)
+        if self.measurements:
+            points["data"] = self.measured.points_ND
         return {name: points_ND.to(dtype) for name, points_ND in points.items()}
 
     def residuals(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Callable[[], Tensor]]:
         """Name of a term -> its rows, divided by sqrt(N): their sum of squares is the weighted mean square."""
 
         def scaled(name: str, points_ND: Tensor) -> Tensor:
-            rows_NE = (
-                self._equation_rows(net, points_ND)
-                if name == "equation"
-                else self._condition_rows(net, self.conditions[name], points_ND)
-            )
+            rows_NE = self._rows(net, name, points_ND)
             return rows_NE * (self.weights.get(name, 1.0) / len(rows_NE)) ** 0.5
 
         return {name: partial(scaled, name, points_ND) for name, points_ND in points.items()}
+
+    def _rows(self, net: nn.Module, name: str, points_ND: Tensor) -> Tensor:
+        if name == "equation":
+            return self._equation_rows(net, points_ND)
+        if name == "data":
+            return self._data_rows(net, points_ND)
+        return self._condition_rows(net, self.conditions[name], points_ND)
 
     def _equation_rows(self, net: nn.Module, points_ND: Tensor) -> Tensor:
         u = net(jet_of(points_ND, self.problem.space))
@@ -146,8 +169,12 @@ class PhysicsInformed(TaskModule):
         u = net(jet_of(points_ND, space))
         return rows_at(condition.residual, u, points_ND, net.constants(len(points_ND)))
 
+    def _data_rows(self, net: nn.Module, points_ND: Tensor) -> Tensor:
+        observed_NK = self.observed_at(points_ND, net)[:, self.measured.columns]
+        return observed_NK - self.measured.values_NK.to(observed_NK)
+
     def loss(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weighted mean squares of equation and conditions."""
+        """Weighted mean squares of equation, conditions and misfit of the measurements."""
         return {name: rows().square().sum() for name, rows in self.residuals(net, points).items()}
 
     # Judging
@@ -162,13 +189,13 @@ class PhysicsInformed(TaskModule):
     def solution_at(self, points_ND: Tensor) -> Tensor:
         """What the problem observes of the solution, [N, K]."""
         dtype = next(self.net.parameters()).dtype
-        space = self.problem.space_asked(self.problem.observed, "observed", constants=False)
         with torch.no_grad():
-            parts = [
-                rows_at(self.problem.observed, self.net(jet_of(part, space)), part, {})
-                for part in points_ND.to(dtype).split(4096)
-            ]
-        return torch.cat(parts)
+            return torch.cat([self.observed_at(part, self.net) for part in points_ND.to(dtype).split(4096)])
+
+    def observed_at(self, points_ND: Tensor, net: nn.Module) -> Tensor:
+        """What the problem observes of a net, [N, K], with gradients."""
+        space = self.problem.space_asked(self.problem.observed, "observed", constants=False)
+        return rows_at(self.problem.observed, net(jet_of(points_ND, space)), points_ND, {})
 
     def evaluate(self, net: nn.Module, batch: Tensor) -> dict[str, Tensor]:
         """Root mean squared residual at points not trained on, the relative l2 error against the reference, and the
@@ -178,6 +205,28 @@ class PhysicsInformed(TaskModule):
             residual = self.residual_at(points_ND, net)
         found = {name: parameter.detach() for name, parameter in net.unknown.items()}
         return {"residual": residual.square().mean().sqrt(), "relative_l2": self.relative_error(), **found}
+
+    def interval_half_widths(self, unit_ND: Tensor) -> dict[str, float]:
+        """Half of the 95 % confidence interval of every constant that is sought; see `tasks.pde.intervals`.
+
+        Args:
+            unit_ND: points of the unit cube at which the equation is held.
+        """
+        rows, unknown = self.residuals(self.net, self.placed(unit_ND)), self.net.unknown
+        trained = [p for p in self.net.parameters() if p.requires_grad]
+        estimate = constants_estimate(rows, trained, list(unknown.values()))
+        return dict(zip(unknown, half_widths(estimate.covariance_CC).tolist(), strict=True))
+
+    def test_step(self, batch: Tensor, batch_idx: int) -> None:
+        """With the confidence intervals of the constants that are sought."""
+        super().test_step(batch, batch_idx)
+        if self.net.unknown:
+            self.half_widths = self.interval_half_widths(batch)
+
+    def on_test_epoch_end(self) -> None:
+        """With the intervals' half widths as figures."""
+        super().on_test_epoch_end()
+        self.report({f"test/{name}_half_width": width for name, width in self.half_widths.items()})
 
     def relative_error(self) -> Tensor:
         """||u - reference|| / ||reference||, never below the error of the reference itself."""
@@ -191,5 +240,5 @@ class PhysicsInformed(TaskModule):
         return {"points": points_ND, "solution": self.solution_at(points_ND)}
 
     def report_sections(self, data: Any) -> list[Section]:
-        """The solution, its error and the residual as pictures."""
-        return solution_sections(self)
+        """The solution, its error and the residual as pictures, and the constants that were found."""
+        return [*found_constants(self), *solution_sections(self)]

@@ -73,7 +73,9 @@ def logistic_error(method, stages, steps):
     return abs(u - 1 / (1 + 9 * math.exp(-1)))
 
 
-@pytest.mark.parametrize(("method", "stages", "order"), [(gauss_legendre, 1, 2), (gauss_legendre, 2, 4), (radau_iia, 2, 3)])
+@pytest.mark.parametrize(
+    ("method", "stages", "order"), [(gauss_legendre, 1, 2), (gauss_legendre, 2, 4), (radau_iia, 2, 3)]
+)
 def test_order_on_an_equation(method, stages, order):
     steps = np.array([8, 16, 32, 64])
     errors = [logistic_error(method, stages, n) for n in steps]
