@@ -136,8 +136,8 @@ class Problem(ABC):
             columns.append(x)
         return torch.stack(columns, 1)
 
-    def trained_conditions(self, hard_conditions: bool) -> dict[str, Condition]:
-        """The conditions that are not built into the solution.
+    def trained_conditions(self, hard_conditions: bool, measured: bool = False) -> dict[str, Condition]:
+        """The conditions that are not built into the solution; a solution that is measured needs none.
 
         Raises:
             InputError: a condition outside the domain; soft conditions wanted of a problem that names none.
@@ -151,7 +151,7 @@ class Problem(ABC):
                         f"{type(self).__name__}.conditions[{name!r}]: expected {letter} in {self.bounds.get(letter)}, "
                         f"got {value}; mend the problem"
                     )
-        if not hard_conditions and not every:
+        if not hard_conditions and not every and not measured:
             raise InputError(
                 f"model.hard_conditions: expected true, since {type(self).__name__} names no conditions, got false; "
                 "give it `conditions`"

@@ -1,8 +1,5 @@
 """All that multiplies the terms of a loss: fixed weights, a rule's, and causal ones."""
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -11,8 +8,6 @@ from tasks.pde.weights.causal import Causal
 from tasks.pde.weights.rule import Terms, Weighting
 from zoo.errors import InputError
 from zoo.optim.phases import Phases
-
-Rows = Callable[[], Tensor]
 
 
 class Balance(nn.Module):
@@ -23,7 +18,7 @@ class Balance(nn.Module):
         fixed: name -> factor; 1 by default.
         rule: finds weights that multiply the fixed ones.
         causal: weighs the points of "equation" by time.
-        times: (first, last) time of the problem, None without time.
+        bounds: letter -> (low, high) of the problem's coordinates.
 
     Raises:
         InputError: a factor below 0 or of no term; what a rule cannot be combined with.
@@ -35,10 +30,10 @@ class Balance(nn.Module):
         fixed: dict[str, float] | None = None,
         rule: Weighting | None = None,
         causal: Causal | None = None,
-        times: tuple[float, float] | None = None,
+        bounds: dict[str, tuple[float, float]] | None = None,
     ):
         super().__init__()
-        self.fixed, self.rule, self.causal, self.times = fixed or {}, rule, causal, times
+        self.fixed, self.rule, self.causal = fixed or {}, rule, causal
         if other := set(self.fixed) - set(names):
             raise InputError(
                 f"model.weights: expected terms among {', '.join(names)}, got {min(other)}; mend the recipe"
@@ -50,35 +45,51 @@ class Balance(nn.Module):
                 f"model.weights: expected none with {type(rule).__name__}, which finds them itself, got "
                 f"{', '.join(self.fixed)}; leave them out"
             )
-        if causal is not None and times is None:
+        if causal is not None and "t" not in (bounds or {}):
             raise InputError("model.causal: expected a problem with the coordinate t, got one without; leave it out")
+        if causal is not None:
+            self.times, self.time_column = bounds["t"], list(bounds).index("t")
         if rule is not None:
             rule.begin(names)
-        self._causal_weights: Tensor | None = None
+        self._of_points: dict[str, Tensor] = {}
+        self._readings: dict[str, Tensor] = {}
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to look at."""
         return self.rule is None and self.causal is None
 
-    def update(self, step: int, terms: Terms, times_N: Tensor | None = None) -> None:
-        """Look at the terms before a step.
+    def update(self, step: int, terms: Terms, points: dict[str, Tensor]) -> None:
+        """Find the weights of a step.
 
         Args:
             step: number of steps taken.
             terms: without any weight.
-            times_N: of the points of "equation".
+            points: name -> [N, D], at which the terms are held.
         """
+        self._of_points = {}
         if self.causal is not None:
-            equation = terms.rows["equation"]
-            with torch.no_grad():
-                rows_NE = equation()
-            squares_N = len(rows_NE) * rows_NE.square().sum(1)  # a row carries 1 / sqrt(N)
-            self._causal_weights = weights_N1 = self.causal.weights(times_N, squares_N, *self.times)
-            rows = {**terms.rows, "equation": partial(_times_root, equation, weights_N1)}
-            terms = Terms(rows, terms.parameters, terms.points)
+            terms = self._in_time(terms, points["equation"][:, self.time_column])
         if self.rule is not None:
-            self.rule.update(step, terms)
+            self.rule.update(step, terms, points)
+            for name in points:
+                self._of_points[name] = self.rule.factor(name) * self._of_points.get(name, 1.0)
+
+    def _in_time(self, terms: Terms, times_N: Tensor) -> Terms:
+        """The terms as causality leaves them."""
+        equation = terms.rows["equation"]
+        with torch.no_grad():
+            rows_NE = equation()
+        squares_N = len(rows_NE) * rows_NE.square().sum(1)  # a row carries 1 / sqrt(N)
+        epsilon = self.causal.epsilon
+        weights_N1 = self.causal.weights(times_N, squares_N, *self.times)
+        self._of_points["equation"] = weights_N1
+        self._readings = {"causal/smallest": weights_N1.min(), "causal/epsilon": torch.tensor(epsilon)}
+        return Terms({**terms.rows, "equation": lambda: equation() * weights_N1.sqrt()}, terms.parameters)
+
+    def forget_points(self) -> None:
+        """After a step: its points' own weights mean nothing at other points, where a term's weight is left."""
+        self._of_points = {}
 
     def refuse(self, optimizer: Optimizer, drawn_anew: bool) -> None:
         """Refuse a rule whose weights are no use.
@@ -103,22 +114,15 @@ class Balance(nn.Module):
 
     def factor(self, name: str, like: Tensor) -> Tensor:
         """A scalar or [N, 1], of the dtype and on the device of `like`."""
-        factor = torch.as_tensor(self.fixed.get(name, 1.0), dtype=torch.float64)
-        if self.rule is not None:
-            factor = factor * self.rule.factor(name)
-        if name == "equation" and self._causal_weights is not None:
-            factor = factor * self._causal_weights
-        return factor.to(like)
+        found = self._of_points.get(name)
+        if found is None:
+            found = self.rule.readings()[name] if self.rule is not None else torch.ones(())
+        return (self.fixed.get(name, 1.0) * found).to(like)
 
     def readings(self) -> dict[str, Tensor]:
         """What the monitor notes: weight/<term>, and how far causality has come."""
-        found = {f"weight/{name}": weight for name, weight in (self.rule.readings() if self.rule else {}).items()}
-        if self._causal_weights is not None:
-            found |= {
-                "causal/smallest": self._causal_weights.min(),
-                "causal/epsilon": torch.tensor(self.causal.epsilon),
-            }
-        return found
+        weights = self.rule.readings() if self.rule is not None else {}
+        return {**{f"weight/{name}": weight for name, weight in weights.items()}, **self._readings}
 
 
 def optimizers_of(optimizer: Optimizer) -> list[Optimizer]:
@@ -132,7 +136,3 @@ def follows_gradient(optimizer: Optimizer) -> bool:
     """Whether a step is made of the gradient alone, not of residuals or of losses along a line."""
     searching = isinstance(optimizer, torch.optim.LBFGS) or getattr(optimizer, "exact_gradients", False)
     return not searching and not getattr(optimizer, "wants_residuals", False)
-
-
-def _times_root(rows: Rows, weights_N1: Tensor) -> Tensor:
-    return rows() * weights_N1.sqrt()

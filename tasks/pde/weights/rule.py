@@ -21,12 +21,10 @@ class Terms:
     Args:
         rows: name -> rows [N, E], whose sum of squares is the term before any weight.
         parameters: those that are trained.
-        points: name -> points [N, D].
     """
 
     rows: dict[str, Callable[[], Tensor]]
     parameters: Sequence[Tensor]
-    points: dict[str, Tensor]
 
     def squares(self) -> dict[str, Tensor]:
         """Name -> [N], the squared rows of every point."""
@@ -81,8 +79,8 @@ class Weighting(nn.Module, ABC):
         self.names = names
         self.register_buffer("weights_T", torch.ones(len(names), dtype=torch.float64))
 
-    def update(self, step: int, terms: Terms) -> None:
-        """Look at the terms, if this is the step for it."""
+    def update(self, step: int, terms: Terms, points: dict[str, Tensor]) -> None:
+        """Look at the terms, if this is the step for it; `points` [N, D] by the terms' names."""
         if step % self.every == 0:
             self.weights_T = self.weights(step, terms).to(self.weights_T)
 
@@ -96,7 +94,7 @@ class Weighting(nn.Module, ABC):
 
     def readings(self) -> dict[str, Tensor]:
         """Name of a term -> its weight, a point's on average."""
-        return {name: self.factor(name).mean() for name in self.names}
+        return dict(zip(self.names, self.weights_T, strict=True))
 
 
 def fraction(name: str, value: float) -> float:

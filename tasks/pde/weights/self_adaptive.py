@@ -51,11 +51,11 @@ class SelfAdaptive(Weighting):
         self.register_buffer("seen", torch.zeros(0, dtype=torch.float64))  # the points that the lambdas belong to
         self._sizes: dict[str, int] = {}
 
-    def update(self, step: int, terms: Terms) -> None:
+    def update(self, step: int, terms: Terms, points: dict[str, Tensor]) -> None:
         """See `Weighting`; points drawn anew begin at one."""
         if self.per_point:
-            self._begin_anew_where_points_are_new(terms.points)
-        super().update(step, terms)
+            self._begin_anew_where_points_are_new(points)
+        super().update(step, terms, points)
 
     def weights(self, step: int, terms: Terms) -> Tensor:
         """See `Weighting`."""
@@ -65,7 +65,7 @@ class SelfAdaptive(Weighting):
         # A row carries 1 / sqrt(N).
         squares = torch.cat([len(squares_N) * squares_N for squares_N in terms.squares().values()]).double()
         self.lambdas = ascended(self.lambdas, squares, self.rate, self.power)
-        return self.weights_T
+        return torch.stack([self.factor(name).mean() for name in self.names])
 
     def factor(self, name: str) -> Tensor:
         """See `Weighting`."""

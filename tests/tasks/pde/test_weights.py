@@ -24,10 +24,9 @@ def tensor(*values):
 
 
 def terms_of(w, **matrices):
-    """Terms |A w - b|^2 with b = 1."""
-    rows = {name: (lambda a=a: (a @ w - 1)[:, None]) for name, a in matrices.items()}
-    points = {name: a for name, a in matrices.items()}
-    return Terms(rows, [w], points)
+    """Terms mean (A w - 1)^2."""
+    rows = {name: (lambda a=a: (a @ w - 1)[:, None] / len(a) ** 0.5) for name, a in matrices.items()}
+    return Terms(rows, [w])
 
 
 def gradient_of(value, parameters):
@@ -38,7 +37,7 @@ def gradient_of(value, parameters):
 @pytest.fixture
 def two_terms():
     w = nn.Parameter(tensor(0.0, 0.0))
-    return terms_of(w, a=tensor([3.0, 0.0], [0.0, 4.0]), b=tensor([0.0, 1.0]))
+    return terms_of(w, a=tensor([6.0, 0.0], [0.0, 8.0]), b=tensor([0.0, 1.0]))
 
 
 def begun(rule):
@@ -47,15 +46,15 @@ def begun(rule):
 
 
 def test_gradient_norms_by_hand(two_terms):
-    # L_a = (3x - 1)^2 + (4y - 1)^2, gradient (-6, -8) at 0; L_b = (y - 1)^2, gradient (0, -2).
+    # L_a = ((6x - 1)^2 + (8y - 1)^2) / 2, gradient (-6, -8) at 0; L_b = (y - 1)^2, gradient (0, -2).
     torch.testing.assert_close(two_terms.gradients(), tensor([-6.0, -8.0], [0.0, -2.0]))
     rule = begun(GradientNorms(every=2, momentum=0.75))
-    rule.update(0, two_terms)
+    rule.update(0, two_terms, {})
     torch.testing.assert_close(rule.weights_T, 0.75 * tensor(1.0, 1.0) + 0.25 * tensor(12 / 10, 12 / 2))
-    rule.update(1, two_terms)  # not its step
+    rule.update(1, two_terms, {})  # not its step
     torch.testing.assert_close(rule.weights_T, 0.75 * tensor(1.0, 1.0) + 0.25 * tensor(1.2, 6.0))
     once = begun(GradientNorms(momentum=0.0))
-    once.update(0, two_terms)
+    once.update(0, two_terms, {})
     norms = once.weights_T * two_terms.gradients().norm(dim=1)
     assert norms[0] == pytest.approx(float(norms[1]))
 
@@ -63,7 +62,7 @@ def test_gradient_norms_by_hand(two_terms):
 def test_a_term_without_gradient_keeps_a_finite_weight():
     w = nn.Parameter(tensor(0.0, 0.0))
     rule = begun(GradientNorms(momentum=0.0))
-    rule.update(0, terms_of(w, a=tensor([1.0, 0.0]), b=tensor([0.0, 0.0])))
+    rule.update(0, terms_of(w, a=tensor([1.0, 0.0]), b=tensor([0.0, 0.0])), {})
     torch.testing.assert_close(rule.weights_T, tensor(1.0, 1.0))
 
 
@@ -72,14 +71,14 @@ def heat_task(**kwargs):
     return PhysicsInformed(Heat(), MLP(2, 1, [5]).double(), torch.optim.Adam, hard_conditions=False, **kwargs)
 
 
-def terms_of_task(task, points=12):
+def terms_and_points(task, points=12):
     placed = task.placed(unit_points(points, "sobol", 0))
-    return Terms(task._rows(task.net, placed), list(task.net.parameters()), placed)
+    return task.terms(placed), placed
 
 
 def test_ntk_weights_are_the_dense_kernels_traces():
     task = heat_task()
-    terms, parameters = terms_of_task(task), list(task.net.parameters())
+    (terms, _), parameters = terms_and_points(task), list(task.net.parameters())
     traces = []
     for rows in terms.rows.values():
         jacobian = torch.stack([gradient_of(row, parameters) for row in rows().flatten()])
@@ -88,7 +87,7 @@ def test_ntk_weights_are_the_dense_kernels_traces():
     torch.testing.assert_close(terms.traces(), traces_T)
     rule = NTK()
     rule.begin(tuple(terms.rows))
-    rule.update(0, terms)
+    rule.update(0, terms, {})
     torch.testing.assert_close(rule.weights_T, traces_T.sum() / traces_T)
 
 
@@ -96,21 +95,21 @@ def test_relobralo_by_hand():
     w = nn.Parameter(tensor(0.0, 0.0))
     terms = terms_of(w, a=tensor([3.0, 0.0]), b=tensor([0.0, 1.0]))
     rule = begun(ReLoBRaLo(decay=0.9, stay=0.0, temperature=0.5))
-    rule.update(0, terms)  # losses (1, 1), nothing to compare with
+    rule.update(0, terms, {})  # losses (1, 1), nothing to compare with
     torch.testing.assert_close(rule.weights_T, tensor(1.0, 1.0))
     w.data = tensor(1.0, 0.5)  # losses (4, 1/4)
-    rule.update(1, terms)
+    rule.update(1, terms, {})
     large, small = math.exp(4 / 0.5), math.exp(0.25 / 0.5)
     first = 2 * tensor(large, small) / (large + small)
     torch.testing.assert_close(rule.weights_T, first)  # history and recent are the same: the start is the last look
     w.data = tensor(2 / 3, 0.0)  # losses (1, 1)
-    rule.update(2, terms)
+    rule.update(2, terms, {})
     recent = balanced(tensor(1.0, 1.0), tensor(4.0, 0.25), 0.5)
     torch.testing.assert_close(rule.weights_T, 0.9 * tensor(1.0, 1.0) + 0.1 * recent)
     staying = begun(ReLoBRaLo(decay=0.9, stay=1.0, temperature=0.5))
-    staying.update(0, terms)
+    staying.update(0, terms, {})
     w.data = tensor(1.0, 0.5)
-    staying.update(1, terms)
+    staying.update(1, terms, {})
     torch.testing.assert_close(staying.weights_T, 0.9 * tensor(1.0, 1.0) + 0.1 * first)
 
 
@@ -122,26 +121,29 @@ def test_the_lookback_is_drawn_from_seed_and_step_alone():
 
 def test_self_adaptive_terms_by_hand(two_terms):
     rule = begun(SelfAdaptive(rate=0.1, power=2))
-    rule.update(0, two_terms)  # losses (2, 1): lambda = 1 + 0.1 * 2 * (2, 1)
-    torch.testing.assert_close(rule.weights_T, tensor(1.4, 1.2) ** 2)
-    rule.update(1, two_terms)
-    torch.testing.assert_close(rule.weights_T, (tensor(1.4, 1.2) * (1 + 0.2 * tensor(2.0, 1.0))) ** 2)
+    two_terms.parameters[0].data = tensor(0.5, 0.0)  # losses ((3 - 1)^2 + 1) / 2 and 1
+    for step, lambdas in enumerate([tensor(1.5, 1.2), tensor(1.5**2, 1.2**2)]):  # 1 + 0.1 * 2 * (2.5, 1), and again
+        rule.update(step, two_terms, {})
+        torch.testing.assert_close(rule.weights_T, lambdas**2)
 
 
 def test_self_adaptive_points_ascend_one_by_one_and_begin_anew_with_new_points():
     w = nn.Parameter(tensor(0.0, 0.0))
-    terms = terms_of(w, a=tensor([1.0, 0.0], [0.0, 2.0]), b=tensor([0.0, 1.0]))
+    points = {"a": tensor([1.0, 0.0], [0.0, 2.0]), "b": tensor([0.0, 1.0])}
+    terms = terms_of(w, **points)
     w.data = tensor(3.0, 1.0)  # rows a: 2, 1; b: 0
     rule = begun(SelfAdaptive(rate=0.1, power=1, each="point"))
-    rule.update(0, terms)
-    torch.testing.assert_close(rule.factor("a"), 1 + 0.1 * 2 * tensor([4.0], [1.0]))
+    rule.update(0, terms, points)
+    torch.testing.assert_close(rule.factor("a"), 1 + 0.1 * tensor([4.0], [1.0]))
     torch.testing.assert_close(rule.factor("b"), tensor([1.0]))
     twin = begun(SelfAdaptive(rate=0.1, power=1, each="point"))
     twin.load_state_dict(rule.state_dict())
     for one in (rule, twin):
-        one.update(1, terms)
-        torch.testing.assert_close(one.factor("a"), 1 + 0.4 * tensor([4.0], [1.0]))
-    rule.update(2, terms_of(w, a=tensor([1.0, 0.0]), b=tensor([0.0, 1.0])))
+        one.update(1, terms, points)
+        torch.testing.assert_close(one.factor("a"), 1 + 0.2 * tensor([4.0], [1.0]))
+        torch.testing.assert_close(one.readings()["a"], 1 + 0.2 * tensor(2.5)[0])
+    new = {"a": tensor([1.0, 0.0]), "b": tensor([0.0, 1.0])}
+    rule.update(2, terms_of(w, **new), new)
     torch.testing.assert_close(rule.factor("a"), tensor([1.4]))
 
 
@@ -159,9 +161,9 @@ def test_conflict_free_weights_ascend_no_term_where_the_plain_sum_does(name):
 def test_the_optimiser_gets_the_conflict_free_gradient():
     aggregation = pytest.importorskip("torchjd.aggregation")
     task = heat_task(weighting=ConflictFree(aggregation.ConFIG()))
-    terms = terms_of_task(task)
-    task.balance.update(0, terms)
-    loss = sum(task.loss(task.net, terms.points).values())
+    terms, points = terms_and_points(task)
+    task.balance.update(0, terms, points)
+    loss = sum(task.loss(task.net, points).values())
     torch.testing.assert_close(gradient_of(loss, terms.parameters), aggregation.ConFIG()(terms.gradients()))
 
 
@@ -196,9 +198,9 @@ def test_rows_carry_the_root_of_every_weight():
     task = heat_task(
         weights={"low": 3.0}, weighting=GradientNorms(momentum=0.5), causal=Causal(slabs=3, epsilons=[0.5])
     )
-    terms = terms_of_task(task, 40)
-    times = terms.points["equation"][:, 0]
-    task.balance.update(0, terms, times)
+    terms, points = terms_and_points(task, 40)
+    times = points["equation"][:, 0]
+    task.balance.update(0, terms, points)
     plain = {name: rows().square().sum(1).detach() for name, rows in terms.rows.items()}
     in_time = causal_weights(slab_losses(40 * plain["equation"], (times * 3).long(), 3), 0.5)[(times * 3).long()]
     assert in_time.min() < 0.9
@@ -213,10 +215,16 @@ def test_rows_carry_the_root_of_every_weight():
         "low": 3 * rule["low"] * plain["low"].sum(),
         "high": rule["high"] * plain["high"].sum(),
     }
-    losses = task.loss(task.net, terms.points)
-    for name, rows in task.residuals(task.net, terms.points).items():
-        torch.testing.assert_close(rows().square().sum(), expected[name].squeeze())
-        torch.testing.assert_close(losses[name], expected[name].squeeze())
+    losses = task.loss(task.net, points)
+    for name, rows in task.residuals(task.net, points).items():
+        torch.testing.assert_close(rows().square().sum(), expected[name])
+        torch.testing.assert_close(losses[name], expected[name])
+    # Elsewhere than at the step's points the weights of terms are left.
+    task.balance.forget_points()
+    other = task.placed(unit_points(10, "sobol", 1))
+    found, plain = task.loss(task.net, other), task.terms(other).losses()
+    torch.testing.assert_close(found["equation"], rule["equation"] * plain[0])
+    torch.testing.assert_close(found["low"], 3 * rule["low"] * plain[2])
 
 
 SOFT = [
@@ -306,8 +314,7 @@ def fitted(steps, **kwargs):
     solver = LevenbergMarquardt(task.net.parameters())
     for step in range(steps):
         points = task.placed(unit_points(150, "sobol", step))
-        terms = Terms(task._rows(task.net, points), list(task.net.parameters()), points)
-        task.balance.update(step, terms, points["equation"][:, 0])
+        task.balance.update(step, task.terms(points), points)
         solver.step(lambda points=points: task._linearised(points, solver))
     return float(task.relative_error())
 
