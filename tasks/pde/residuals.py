@@ -32,8 +32,9 @@ def equation_rows(net: "Ansatz", points_ND: Tensor, slope_weight: float = 0.0) -
 
 
 def condition_rows(net: "Ansatz", condition: Condition, points_ND: Tensor) -> Tensor:
-    """[N, E]: how far a condition is from being met."""
-    u = net(jet_of(points_ND, net.problem.space_asked(condition.residual, "condition")))
+    """[N, E]: how far a condition is from being met; after the coordinates points may carry a normal."""
+    space = net.problem.space_asked(condition.residual, "condition", normal=condition.on_boundary)
+    u = net(jet_of(points_ND[:, : len(space.coordinates)], space))
     return rows_at(condition.residual, u, points_ND, net.constants(len(points_ND)))
 
 

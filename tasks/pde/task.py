@@ -84,7 +84,7 @@ class PhysicsInformed(TaskModule):
         self.sampling, self.marching = sampling, marching
         self._time = time_column(problem.coordinates, self.net.halved) if marching else None
         refuse_unfit(ansatz)
-        self._prepared: tuple[tuple[int, int], dict[str, Tensor]] | None = None
+        self._prepared: dict[str, Tensor] | None = None
         self._reference: Reference | None = None
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -123,14 +123,14 @@ class PhysicsInformed(TaskModule):
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor | None:
         """One step on the points that a batch of the unit cube is placed at, weights found before it."""
-        now = (self.trainer.global_step, batch_idx)
-        if self._prepared is None or self._prepared[0] != now:  # L-BFGS evaluates a step's points several times
-            self._prepared = (now, self._points_of_step(batch))
-        return super().training_step(self._prepared[1], batch_idx)
+        if self._prepared is None:  # L-BFGS comes here several times a step
+            self._prepared = self._points_of_step(batch)
+        return super().training_step(self._prepared, batch_idx)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """See `TaskModule`; weights of single points belong to the step's points alone."""
         super().on_train_batch_end(outputs, batch, batch_idx)
+        self._prepared = None
         self.balance.forget_points()
 
     def _points_of_step(self, batch: Tensor) -> dict[str, Tensor]:
@@ -159,7 +159,7 @@ class PhysicsInformed(TaskModule):
         kept = self.sampling.count(len(unit_ND)) if self.sampling else len(unit_ND)
         share = unit_ND[: max(1, kept // 4)]  # a face has one dimension less than the domain
         for name, condition in self.conditions.items():
-            points[name] = self.problem.placed(share, halved, condition.at)
+            points[name] = self.problem.placed(share, halved, condition.at, condition.on_boundary)
         if self.measurements:
             points["data"] = self.measured.points_ND
         return {name: points_ND.to(dtype) for name, points_ND in points.items()}
