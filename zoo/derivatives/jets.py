@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from zoo.derivatives.per_point import beside
 from zoo.derivatives.smooth import SMOOTH
 from zoo.derivatives.space import JetSpace
 from zoo.errors import InputError
@@ -31,6 +32,11 @@ from zoo.errors import InputError
 
 class NoJetRule(InputError):
     """A function through which a jet cannot go."""
+
+    @property
+    def short(self) -> str:
+        """What is missing, without the mend."""
+        return str(self).split(";")[0].split(",")[0]
 
 
 @dataclass(frozen=True)
@@ -91,25 +97,28 @@ class Jet:
             return Jet(self.space, self.coefficients_CNF + other.coefficients_CNF)
         wide = torch.broadcast_shapes(self.shape, getattr(other, "shape", ()))
         sum_CNF = self.coefficients_CNF.expand(-1, *wide).clone()
-        sum_CNF[0] += other
+        sum_CNF[0] += self._beside(other)
         return Jet(self.space, sum_CNF)
 
     def __mul__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
-            return Jet(self.space, self.coefficients_CNF * other)
+            return Jet(self.space, self.coefficients_CNF * self._beside(other))
         return Jet(self.space, _Product.apply(self.coefficients_CNF, other.coefficients_CNF, self.space))
+
+    def _beside(self, other: Any) -> Any:
+        return beside(other, len(self.coefficients_CNF[0]), 2)
 
     def __neg__(self) -> "Jet":
         return self * -1.0
 
     def __sub__(self, other: Any) -> "Jet":
-        return self + -other
+        return self + -other if isinstance(other, Jet) else -(-self + other)
 
     def __rsub__(self, other: Any) -> "Jet":
         return -self + other
 
     def __truediv__(self, other: Any) -> "Jet":
-        return self * torch.reciprocal(other) if isinstance(other, Jet) else self * (1 / other)
+        return self * torch.reciprocal(other) if isinstance(other, Jet) else self * (1 / self._beside(other))
 
     def __rtruediv__(self, other: Any) -> "Jet":
         return torch.reciprocal(self) * other
@@ -188,7 +197,9 @@ def _product_of(weight_GF: Tensor, x_CNF: Tensor) -> Tensor:
 
 def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     calls = _CALLS.get()
-    if calls is None:
+    if (
+        calls is None or weight.grad_fn is not None
+    ):  # a weight made of others, such as a weight norm's, stays in the graph
         return Jet(jet.space, _Linear.apply(jet.coefficients_CNF, weight, bias))
     out = _Linear.apply(jet.coefficients_CNF, weight.detach(), None if bias is None else bias.detach())
     if not out.requires_grad:
