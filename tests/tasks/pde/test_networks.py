@@ -112,7 +112,7 @@ def test_common_mistakes(act, says):
         act()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it traces
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["MLP", "ModifiedMLP"])
 def test_compiled_in_one_graph_with_the_same_numbers(name):
     net, points = net_of(name), torch.rand(5, 2, dtype=torch.float64)
