@@ -1,5 +1,7 @@
 """Nets from coordinates to fields; jets go through them in the place of tensors."""
 
 from tasks.pde.networks.mlp import MLP
+from tasks.pde.networks.modified_mlp import ModifiedMLP
+from tasks.pde.networks.pirate_net import PirateNet
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "ModifiedMLP", "PirateNet"]
