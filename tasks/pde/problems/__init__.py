@@ -1,7 +1,11 @@
 """Problems, one a file."""
 
+from tasks.pde.problems.advection import Advection
+from tasks.pde.problems.allen_cahn import AllenCahn, AllenCahnLifted
 from tasks.pde.problems.burgers import Burgers
 from tasks.pde.problems.heat import Heat
+from tasks.pde.problems.kdv import KortewegDeVries
 from tasks.pde.problems.poisson import Poisson
+from tasks.pde.problems.wave import Wave
 
-__all__ = ["Burgers", "Heat", "Poisson"]
+__all__ = ["Advection", "AllenCahn", "AllenCahnLifted", "Burgers", "Heat", "KortewegDeVries", "Poisson", "Wave"]
