@@ -1,4 +1,4 @@
-"""Exponential time differencing with a fourth-order Runge-Kutta rule, for semilinear systems whose linear part is diagonal.
+"""Exponential time differencing, fourth-order Runge-Kutta: semilinear systems whose linear part is diagonal.
 
 Suffixes: K modes, T times, M points of a contour. Cox and Matthews (2002); Kassam and Trefethen (2005).
 """
