@@ -5,7 +5,23 @@ from tasks.pde.problems.allen_cahn import AllenCahn, AllenCahnLifted
 from tasks.pde.problems.burgers import Burgers
 from tasks.pde.problems.heat import Heat
 from tasks.pde.problems.kdv import KortewegDeVries
+from tasks.pde.problems.kuramoto_sivashinsky import KuramotoSivashinsky
 from tasks.pde.problems.poisson import Poisson
+from tasks.pde.problems.reaction_diffusion import ReactionDiffusion
+from tasks.pde.problems.schroedinger import Schroedinger, SchroedingerLifted
 from tasks.pde.problems.wave import Wave
 
-__all__ = ["Advection", "AllenCahn", "AllenCahnLifted", "Burgers", "Heat", "KortewegDeVries", "Poisson", "Wave"]
+__all__ = [
+    "Advection",
+    "AllenCahn",
+    "AllenCahnLifted",
+    "Burgers",
+    "Heat",
+    "KortewegDeVries",
+    "KuramotoSivashinsky",
+    "Poisson",
+    "ReactionDiffusion",
+    "Schroedinger",
+    "SchroedingerLifted",
+    "Wave",
+]

@@ -68,7 +68,7 @@ class AllenCahnLifted(AllenCahn):
         return row * grown.sqrt() * q**-1.5
 
     def offset(self, x: Coordinates) -> Any:
-        """x^2 cos(pi x) after diffusion: of the entire function, and of its kinks 4 r cos(pi r), r = max(+-x - 1, 0)."""
+        """x^2 cos(pi x) after diffusion, with its kinks 4 r cos(pi r), r = max(+-x - 1, 0)."""
         variance, p = x.t * (2 * NU), math.pi
         square = x.x * x.x + variance - variance * variance * p**2
         wave = square * torch.cos(x.x * p) - x.x * variance * (2 * p) * torch.sin(x.x * p)
