@@ -16,6 +16,8 @@ class Wave(Problem):
 
         u = sin(pi x) cos(c pi t) + sin(4 pi x) cos(4 c pi t) / 2
 
+    Every motion of the string comes back after 2 / c (once for c = 2), and is even in time about where it rests.
+
     Args:
         c: speed; 2 in the paper.
     """
@@ -34,8 +36,9 @@ class Wave(Problem):
         return torch.sin(x.x * math.pi) + torch.sin(x.x * (4 * math.pi)) * 0.5
 
     def factor(self, x: Coordinates) -> Any:
-        """Zero at both ends, and with its slope at the start."""
-        return x.t * x.t * x.x * (1 - x.x)
+        """Zero at both ends, and with its rate at the start and whenever the string comes back to it."""
+        back = torch.sin(x.t * (self.constants["c"] * math.pi / 2))
+        return back * back * x.x * (1 - x.x)
 
     def conditions(self) -> dict[str, Condition]:
         """Value and rate at the start, and both ends."""
