@@ -1,22 +1,9 @@
-"""Solutions by other means than a net, each with the error it is certified to."""
+"""Burgers' equation by the Cole-Hopf transformation."""
 
 import math
 
 import torch
 from torch import Tensor
-
-
-def grid_of(bounds: dict[str, tuple[float, float]], sizes: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
-    """(points [N, D] of a tensor grid over a box, float64, last coordinate fastest; its shape).
-
-    >>> grid_of({"t": (0.0, 1.0), "x": (-1.0, 1.0)}, (2, 3))[0].tolist()[1]
-    [0.0, 0.0]
-    """
-    axes = [
-        torch.linspace(low, high, size, dtype=torch.float64)
-        for (low, high), size in zip(bounds.values(), sizes, strict=True)
-    ]
-    return torch.stack([axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")], 1), tuple(sizes)
 
 
 def cole_hopf(t_N: Tensor, x_N: Tensor, nu: float, nodes: int = 3000) -> tuple[Tensor, float]:

@@ -1,0 +1,9 @@
+"""Solutions by other means than a net, each with the error it is certified to."""
+
+from tasks.pde.references.allen_cahn import allen_cahn
+from tasks.pde.references.cole_hopf import cole_hopf
+from tasks.pde.references.grid import axes_of, grid_of
+from tasks.pde.references.korteweg_de_vries import korteweg_de_vries
+from tasks.pde.references.schroedinger import schroedinger
+
+__all__ = ["allen_cahn", "axes_of", "cole_hopf", "grid_of", "korteweg_de_vries", "schroedinger"]
