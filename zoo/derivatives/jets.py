@@ -183,7 +183,7 @@ class _Linear(torch.autograd.Function):
 
 def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     calls = _CALLS.get()
-    if calls is None:
+    if calls is None or not any(one is not None and one.requires_grad for one in (weight, bias)):  # a frozen layer
         return Jet(jet.space, _Linear.apply(jet.coefficients_CNF, weight, bias))
     out = _Linear.apply(jet.coefficients_CNF, weight.detach(), None if bias is None else bias.detach())
     if not out.requires_grad:

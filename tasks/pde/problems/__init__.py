@@ -2,6 +2,9 @@
 
 from tasks.pde.problems.burgers import Burgers
 from tasks.pde.problems.heat import Heat
+from tasks.pde.problems.helmholtz import Helmholtz
+from tasks.pde.problems.kovasznay import Kovasznay
 from tasks.pde.problems.poisson import Poisson
+from tasks.pde.problems.taylor_green import TaylorGreen
 
-__all__ = ["Burgers", "Heat", "Poisson"]
+__all__ = ["Burgers", "Heat", "Helmholtz", "Kovasznay", "Poisson", "TaylorGreen"]
