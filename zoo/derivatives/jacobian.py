@@ -32,15 +32,15 @@ def per_point(parameter: Tensor, points: int) -> Tensor:
     return copy
 
 
-def residual_jacobian(
-    residuals: Callable[[], Tensor], parameters: Sequence[Tensor], out_RP: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """(residuals [N, K], Jacobian [N * K, P]) at the parameters as they are; row n * K + k is residual k of point n.
+
+    The Jacobian lies in memory column by column: that is how its outer products are written fastest, and how LAPACK
+    wants it.
 
     Args:
         residuals: computes [N, K] (or [N]) from the parameters; row n may depend on point n alone.
         parameters: their entries, flattened in this order, are the columns.
-        out_RP: where to write the Jacobian.
 
     Raises:
         InputError: a parameter that acts on the residuals by another way than a linear layer or `per_point`.
@@ -50,24 +50,26 @@ def residual_jacobian(
     rows_NK = rows[:, None] if rows.dim() == 1 else rows
     n, k = rows_NK.shape
     offsets, width = _columns(parameters)
-    jacobian_NKP = rows_NK.new_zeros(n, k, width) if out_RP is None else out_RP.view(n, k, width).zero_()
+    jacobian_PNK = rows_NK.new_empty(width, n, k)
     outputs = [call.outputs_CNG for call in calls]
     singles = [(key, copy) for key, several in copies.items() for copy in several]
     others = [p for p in parameters if id(p) not in offsets_of(calls) and id(p) not in copies]
+    wanted = [*outputs, *(copy for _, copy in singles), *others]
     for column in range(k):
-        wanted = [*outputs, *(copy for _, copy in singles), *others]
-        if not wanted or not rows_NK.requires_grad:
-            break
-        keep = column + 1 < k
-        got = torch.autograd.grad(rows_NK[:, column].sum(), wanted, allow_unused=True, retain_graph=keep)
+        got = _gradients(rows_NK[:, column], wanted, keep=column + 1 < k)
         _refuse_others(got[len(outputs) + len(singles) :])
-        for call, delta_CNG in zip(calls, got, strict=False):
+        jacobian_PN, written = jacobian_PNK[:, :, column], set()
+        pairs = zip(calls, got, strict=False)  # a weight's calls follow each other: its block is in the cache then
+        for call, delta_CNG in sorted(pairs, key=lambda pair: offsets.get(id(pair[0].weight), 0)):
             if delta_CNG is not None:
-                _add_linear(jacobian_NKP[:, column], call, delta_CNG, offsets)
+                _add_linear(jacobian_PN, call, delta_CNG, offsets, written)
         for (key, _), gradient_N in zip(singles, got[len(outputs) :], strict=False):
             if gradient_N is not None and key in offsets:
-                jacobian_NKP[:, column, offsets[key]] += gradient_N
-    return rows_NK.detach(), jacobian_NKP.view(n * k, width)
+                _add(jacobian_PN[offsets[key]], gradient_N, written, key)
+        for parameter in parameters:
+            if id(parameter) not in written:
+                jacobian_PN[offsets[id(parameter)] :][: parameter.numel()] = 0
+    return rows_NK.detach(), jacobian_PNK.view(width, n * k).t()
 
 
 @contextmanager
@@ -101,13 +103,33 @@ def _refuse_others(gradients: Sequence[Tensor | None]) -> None:
         )
 
 
-def _add_linear(jacobian_NP: Tensor, call: LinearCall, delta_CNG: Tensor, offsets: dict[int, int]) -> None:
+def _gradients(rows_N: Tensor, wanted: list[Tensor], keep: bool) -> Sequence[Tensor | None]:
+    if not wanted or not rows_N.requires_grad:
+        return [None] * len(wanted)
+    return torch.autograd.grad(rows_N.sum(), wanted, allow_unused=True, retain_graph=keep)
+
+
+def _add_linear(
+    jacobian_PN: Tensor, call: LinearCall, delta_CNG: Tensor, offsets: dict[int, int], written: set[int]
+) -> None:
     g, f = call.weight.shape
+    delta_CGN = delta_CNG.transpose(1, 2)
     if id(call.weight) in offsets:
-        start = offsets[id(call.weight)]
-        block_NGF = jacobian_NP[:, start : start + g * f].unflatten(1, (g, f))
-        for delta_NG, inputs_NF in zip(delta_CNG, call.inputs_CNF, strict=True):
-            block_NGF.addcmul_(delta_NG[:, :, None], inputs_NF[:, None, :])
+        block_GFN = jacobian_PN[offsets[id(call.weight)] :][: g * f].unflatten(0, (g, f))
+        for delta_GN, inputs_FN in zip(delta_CGN, call.inputs_CNF.transpose(1, 2), strict=True):
+            if id(call.weight) in written:
+                block_GFN.addcmul_(delta_GN[:, None], inputs_FN[None])
+            else:
+                torch.mul(delta_GN[:, None], inputs_FN[None], out=block_GFN)
+                written.add(id(call.weight))
     if call.bias is not None and id(call.bias) in offsets:
-        start = offsets[id(call.bias)]
-        jacobian_NP[:, start : start + g] += delta_CNG[0]
+        _add(jacobian_PN[offsets[id(call.bias)] :][:g], delta_CGN[0], written, id(call.bias))
+
+
+def _add(block: Tensor, part: Tensor, written: set[int], key: int) -> None:
+    # The first part is written, not added, so that the Jacobian need not be zeroed first.
+    if key in written:
+        block += part
+    else:
+        block.copy_(part)
+        written.add(key)

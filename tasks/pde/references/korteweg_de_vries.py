@@ -4,7 +4,7 @@ import numpy as np
 from torch import Tensor
 
 from tasks.pde.references.certificate import certified
-from tasks.pde.references.periodic import Semilinear, evolved, series
+from tasks.pde.references.periodic import Semilinear, smooth_values
 
 KORTEWEG_DE_VRIES = Semilinear(-1.0, 2.0, lambda k: 0.0025j * k**3, lambda u: -u * u / 2, lambda k: 1j * k)
 
@@ -22,9 +22,7 @@ def korteweg_de_vries(t_T: Tensor, x_X: Tensor) -> tuple[Tensor, float]:
     t_T, x_X = t_T.double().numpy(), x_X.double().numpy()
 
     def solve(coarser: float) -> np.ndarray:
-        size = 2 * round(128 / coarser)
-        start_N = korteweg_de_vries_start(KORTEWEG_DE_VRIES.places(size))
-        states_TK = evolved(KORTEWEG_DE_VRIES, start_N, t_T, 1e-4 * coarser)
-        return series(states_TK, x_X, KORTEWEG_DE_VRIES, size)
+        size, step = 2 * round(128 / coarser), 1e-4 * coarser
+        return smooth_values(KORTEWEG_DE_VRIES, korteweg_de_vries_start, t_T, x_X, size, step)
 
     return certified(solve)

@@ -11,6 +11,7 @@ import numpy as np
 from tasks.pde.references.etdrk4 import etdrk4
 
 Symbol = Callable[[np.ndarray], np.ndarray]
+Start = Callable[[np.ndarray], np.ndarray]
 
 
 class Semilinear(NamedTuple):
@@ -41,7 +42,12 @@ def spectrum(values_N: np.ndarray) -> np.ndarray:
 
 
 def evolved(
-    equation: Semilinear, start_N: np.ndarray, times_T: np.ndarray, step: float, start_K=None, fewest: int = 1
+    equation: Semilinear,
+    start_N: np.ndarray,
+    times_T: np.ndarray,
+    step: float,
+    start_K: np.ndarray | None = None,
+    fewest: int = 1,
 ) -> np.ndarray:
     """Fourier coefficients [T, K] at the times.
 
@@ -81,3 +87,28 @@ def series(coefficients_TK: np.ndarray, x_X: np.ndarray, equation: Semilinear, s
     both_K = np.where((k_K == 0) | (2 * k_K == size), 1.0, 2.0)
     weighted_TK = coefficients_TK * both_K
     return weighted_TK.real @ waves_KX.real - weighted_TK.imag @ waves_KX.imag
+
+
+def smooth_values(
+    equation: Semilinear, start: Start, t_T: np.ndarray, x_X: np.ndarray, size: int, step: float
+) -> np.ndarray:
+    """Values [T, X] of an equation from a smooth periodic start, by `size` places."""
+    return series(evolved(equation, start(equation.places(size)), t_T, step), x_X, equation, size)
+
+
+def smoothed_values(
+    equation: Semilinear, start: Start, t_T: np.ndarray, x_X: np.ndarray, size: int, step: float
+) -> np.ndarray:
+    """Values [T, X] of a diffusive equation from a real start whose periodic continuation has a jump in its slope.
+
+    Coefficients of such a start fall off as 1 / k^2, so those of its values on `size` places are aliased by 1 / size^2:
+    they are taken from 2^20 values instead, and what is cut off diffusion soon takes. The first steps double in length,
+    because the jump decays as sqrt(t).
+    """
+    early = step * 0.5 ** np.arange(20, -1, -1)
+    times = np.union1d(early, t_T)
+    start_K = spectrum(start(equation.places(2**20)))[: size // 2 + 1]
+    states_TK = evolved(equation, start(equation.places(size)), times, step, start_K, fewest=4)
+    values_TX = series(states_TK[np.searchsorted(times, t_T)], x_X, equation, size)
+    values_TX[t_T == 0] = start(x_X)
+    return values_TX

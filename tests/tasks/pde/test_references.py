@@ -7,11 +7,22 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.pde.references import allen_cahn, axes_of, cole_hopf, grid_of, korteweg_de_vries, schroedinger
+from tasks.pde.references import (
+    allen_cahn,
+    axes_of,
+    cole_hopf,
+    fisher,
+    grid_of,
+    korteweg_de_vries,
+    kuramoto_sivashinsky,
+    schroedinger,
+)
 from tasks.pde.references.allen_cahn import ALLEN_CAHN, allen_cahn_start
 from tasks.pde.references.certificate import certified, self_convergence
 from tasks.pde.references.etdrk4 import coefficients, etdrk4
+from tasks.pde.references.fisher import fisher_equation, fisher_start
 from tasks.pde.references.korteweg_de_vries import KORTEWEG_DE_VRIES, korteweg_de_vries_start
+from tasks.pde.references.kuramoto_sivashinsky import kuramoto_sivashinsky_start
 from tasks.pde.references.periodic import Semilinear, evolved, series, spectrum
 from tasks.pde.references.schroedinger import SCHROEDINGER, schroedinger_start
 from tasks.pde.references.split_step import split_step
@@ -51,6 +62,35 @@ def test_cole_hopf_is_certified_and_solves_the_equation():
     u_x = (at(0.5, 0.3 + h) - at(0.5, 0.3 - h)) / (2 * h)
     u_xx = (at(0.5, 0.3 + h) - 2 * at(0.5, 0.3) + at(0.5, 0.3 - h)) / h**2
     assert abs(float(u_t + at(0.5, 0.3) * u_x - 0.05 * u_xx)) < 1e-4
+
+
+@pytest.mark.parametrize("nu", [1.0, 0.1, 0.01])
+def test_cole_hopf_is_the_quotient_of_the_series_of_its_heat_equation(nu):
+    # phi = exp(-int u / (2 nu)) solves phi_t = nu phi_xx; u = -2 nu phi_x / phi.
+    x = torch.linspace(-1, 1, 21, dtype=torch.float64)
+    t = torch.full_like(x, 0.3)
+    y = 2 * np.arange(4096) / 4096
+    modes = spectrum(np.exp(-(1 + np.cos(np.pi * y)) / (2 * np.pi * nu)))[:1024]
+    k = np.pi * np.arange(1024)
+    decayed = modes.real * np.exp(-nu * k**2 * 0.3) * np.where(k == 0, 1, 2)
+    phi = np.cos(np.outer(x, k)) @ decayed
+    phi_x = -np.sin(np.outer(x, k)) @ (k * decayed)
+    u, error = cole_hopf(t, x, nu)
+    assert error < 1e-12
+    # The series cancels to exp(-1 / (pi nu)) in places: compare where it does not.
+    good = phi > 1e-6 * phi.max()
+    np.testing.assert_allclose(u.numpy()[good], -2 * nu * phi_x[good] / phi[good], atol=1e-8, rtol=1e-8)
+
+
+@pytest.mark.parametrize("nu", [3e-4, 3e-3, 3.0])
+def test_cole_hopf_has_nodes_wherever_the_integrand_is(nu):
+    # The same quadrature with needlessly many nodes, far out.
+    x, z = np.linspace(-1, 1, 9), np.linspace(-80, 80, 40001)
+    y = x[:, None] - z * math.sqrt(4 * nu * 0.9)
+    exponent = -np.cos(np.pi * y) / (2 * np.pi * nu) - z**2
+    weight = np.exp(exponent - exponent.max(1, keepdims=True))
+    u, _ = cole_hopf(torch.full((9,), 0.9, dtype=torch.float64), torch.from_numpy(x), nu)
+    np.testing.assert_allclose(u.numpy(), -(np.sin(np.pi * y) * weight).sum(1) / weight.sum(1), atol=1e-13)
 
 
 def test_coefficients_of_a_step_are_their_power_series_near_zero_and_their_formulas_far_off():
@@ -131,22 +171,50 @@ def test_split_steps_and_etdrk4_agree_on_a_smooth_start():
     assert difference(evolved(SCHROEDINGER, start, times, 1e-3), split) < 1e-9
 
 
+PI = math.pi
+# Reference, start, the last time, the period, the bound of its certificate, u_t of (u and its first four x-derivatives).
 REFERENCES = [
-    (allen_cahn, allen_cahn_start, 0.05, (-1.0, 1.0), 1e-10),
-    (korteweg_de_vries, korteweg_de_vries_start, 0.1, (-1.0, 1.0), 1e-10),
-    (schroedinger, schroedinger_start, 0.1, (-5.0, 5.0), 1e-7),
+    (allen_cahn, allen_cahn_start, 0.3, (-1, 1), 1e-9, lambda u, x1, x2, x3, x4: 1e-4 * x2 + 5 * u - 5 * u**3),
+    (korteweg_de_vries, korteweg_de_vries_start, 0.2, (-1, 1), 1e-10, lambda u, x1, x2, x3, x4: -u * x1 - 0.0025 * x3),
+    (schroedinger, schroedinger_start, 0.2, (-5, 5), 6e-8, lambda u, x1, x2, x3, x4: 0.5j * x2 + 1j * abs(u) ** 2 * u),
+    (
+        kuramoto_sivashinsky,
+        kuramoto_sivashinsky_start,
+        0.2,
+        (-1, 1),
+        1e-10,
+        lambda u, x1, x2, x3, x4: -5 * u * x1 - 0.5 * x2 - 0.005 * x4,
+    ),
+    (fisher, fisher_start, 0.2, (0, 2 * PI), 1e-9, lambda u, x1, x2, x3, x4: 5 * x2 + 5 * u * (1 - u)),
 ]
 
 
 @pytest.mark.parametrize(
-    ("reference", "start", "end", "box", "bound"), REFERENCES, ids=lambda v: getattr(v, "__name__", "")
+    ("reference", "start", "end", "box", "bound", "rate"), REFERENCES, ids=lambda v: getattr(v, "__name__", "")
 )
-def test_references_are_certified_begin_with_their_start_and_are_periodic(reference, start, end, box, bound):
-    t, x = axes_of({"t": (0.0, end), "x": box}, (3, 41))
+def test_references_are_certified_begin_with_their_start_and_solve_their_equation(
+    reference, start, end, box, bound, rate
+):
+    # Derivatives by finite differences of order four in time and eight in space, in the middle half of the period.
+    h, k = 1e-3, (box[1] - box[0]) / 400
+    t = torch.tensor([0, end - 2 * h, end - h, end, end + h, end + 2 * h], dtype=torch.float64)
+    x = box[0] + k * torch.arange(100, 301, dtype=torch.float64)
     u, error = reference(t, x)
-    assert error < bound and u.shape == (3, 41)
+    assert error < bound
+    u = u.numpy()
     np.testing.assert_allclose(u[0], start(x.numpy()), atol=1e-11)
-    np.testing.assert_allclose(u[:, 0], u[:, -1], atol=1e-12)
+    found = (u[1] - 8 * u[2] + 8 * u[4] - u[5]) / (12 * h)
+    powers = np.arange(-4, 5.0) ** np.arange(9)[:, None]
+    stencils = [np.linalg.solve(powers, math.factorial(m) * np.eye(9)[m]) / k**m for m in range(5)]
+    derivatives = [np.convolve(u[3], stencil[::-1], mode="valid") for stencil in stencils]
+    # Schroedinger's solution has 1 / k^2 in it: its differences are that rough.
+    assert difference(found[4:-4], rate(*derivatives)) < (2e-2 if reference is schroedinger else 1e-4)
+
+
+def test_fisher_from_a_constant_is_logistic():
+    equation = fisher_equation(0.7, 3.0)
+    state = evolved(equation, np.full(8, 0.2), np.array([0.9]), 0.01)
+    assert state[0, 0] == pytest.approx(0.2 / (0.2 + 0.8 * math.exp(-2.7)), abs=1e-8)
 
 
 def test_a_certificate_is_the_relative_difference_and_not_below_rounding():

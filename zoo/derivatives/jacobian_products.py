@@ -1,0 +1,150 @@
+"""Products with the Jacobian of every point's residual, without the Jacobian: for nets too large to hold it.
+
+For a linear layer the row of point n is sum_c delta_cn a_cn', delta_cn what is propagated back to the layer's output
+and a_cn what went in. Kept as these factors, a product with J or J' is one small matrix product a layer, cheaper than a
+forward pass, and no autograd graph is walked again.
+
+Legend: N = points, C = coefficients of the jet (times the uses of a layer), G, F = outputs and inputs of a layer,
+R = residuals in one column, P = parameters.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from zoo.derivatives.jacobian import _columns, _copies, _refuse_others, offsets_of
+from zoo.derivatives.jets import linear_calls
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One block of J: residuals `rows`, parameters `columns`, J[n, (g, f)] = sum_c deltas[c, n, g] inputs[c, n, f]."""
+
+    rows: slice
+    columns: slice
+    deltas_CNG: Tensor
+    inputs_CNF: Tensor
+
+    def times(self, vector_P: Tensor) -> Tensor:
+        """[N]: the block times its part of a vector."""
+        weights_GF = vector_P[self.columns].view(self.deltas_CNG.shape[2], -1)
+        return ((self.inputs_CNF @ weights_GF.t()) * self.deltas_CNG).sum((0, 2))
+
+    def transposed_times(self, vector_R: Tensor) -> Tensor:
+        """[G * F]: the block's transpose times its part of a vector."""
+        weighted_CNG = self.deltas_CNG * vector_R[self.rows][None, :, None]
+        return (weighted_CNG.flatten(0, 1).t() @ self.inputs_CNF.flatten(0, 1)).flatten()
+
+    def squares(self) -> Tensor:
+        """[G * F]: sums of squares of the block's columns, C (C + 1) / 2 products of elementwise products."""
+        total = 0
+        for c, (delta_NG, inputs_NF) in enumerate(zip(self.deltas_CNG, self.inputs_CNF, strict=True)):
+            for d in range(c + 1):
+                product_GF = (delta_NG * self.deltas_CNG[d]).t() @ (inputs_NF * self.inputs_CNF[d])
+                total = total + (product_GF if d == c else 2 * product_GF)
+        return total.flatten().clamp(min=0)
+
+    def dense(self) -> Tensor:
+        """[N, G * F]: the block itself."""
+        return torch.einsum("cng,cnf->ngf", self.deltas_CNG, self.inputs_CNF).flatten(1)
+
+
+@dataclass(frozen=True)
+class JacobianProducts:
+    """J as an operator: `J @ v`, `J.t() @ u`, sums of squares of its columns, and a few columns at a time."""
+
+    shape: tuple[int, int]
+    factors: tuple[Factor, ...]
+    transposed: bool = False
+
+    def t(self) -> "JacobianProducts":
+        """The transpose."""
+        return replace(self, transposed=not self.transposed)
+
+    def __matmul__(self, vector: Tensor) -> Tensor:
+        out = vector.new_zeros(self.shape[1] if self.transposed else self.shape[0])
+        for factor in self.factors:
+            if self.transposed:
+                out[factor.columns] += factor.transposed_times(vector)
+            else:
+                out[factor.rows] += factor.times(vector)
+        return out
+
+    def column_squares(self) -> Tensor:
+        """[P]: diagonal of J'J."""
+        total_P = self.factors[0].deltas_CNG.new_zeros(self.shape[1])
+        for factor in self.factors:
+            total_P[factor.columns] += factor.squares()
+        return total_P
+
+    def column_blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """(columns, J[:, columns]), one parameter tensor after the other, so that never more than one is held."""
+        for columns in dict.fromkeys((f.columns.start, f.columns.stop) for f in self.factors):
+            block = self.factors[0].deltas_CNG.new_zeros(self.shape[0], columns[1] - columns[0])
+            for factor in self.factors:
+                if factor.columns.start == columns[0]:
+                    block[factor.rows] += factor.dense()
+            yield slice(*columns), block
+
+
+def jacobian_products(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, JacobianProducts]:
+    """(residuals [N, K], their Jacobian [N * K, P] as an operator); arguments and errors of `residual_jacobian`."""
+    with torch.enable_grad(), linear_calls() as calls, _copies() as copies:
+        rows = residuals()
+    rows_NK = rows[:, None] if rows.dim() == 1 else rows
+    n, k = rows_NK.shape
+    offsets, width = _columns(parameters)
+    outputs = [call.outputs_CNG for call in calls]
+    singles = [(key, copy) for key, several in copies.items() for copy in several]
+    others = [p for p in parameters if id(p) not in offsets_of(calls) and id(p) not in copies]
+    wanted, factors = [*outputs, *(copy for _, copy in singles), *others], []
+    for column in range(k if wanted and rows_NK.requires_grad else 0):
+        got = torch.autograd.grad(rows_NK[:, column].sum(), wanted, allow_unused=True, retain_graph=column + 1 < k)
+        _refuse_others(got[len(wanted) - len(others) :])
+        pieces = _Pieces(slice(column, n * k, k), offsets)
+        for call, delta_CNG in zip(calls, got, strict=False):
+            if delta_CNG is not None:
+                pieces.add(call.weight, delta_CNG, call.inputs_CNF)
+                pieces.add(call.bias, delta_CNG[:1], torch.ones_like(delta_CNG[:1, :, :1]))
+        for (key, copy), gradient_N in zip(singles, got[len(outputs) :], strict=False):
+            if gradient_N is not None:
+                pieces.add_at(key, 1, gradient_N[None, :, None], torch.ones_like(copy)[None, :, None])
+        factors += pieces.factors()
+    return rows_NK.detach(), JacobianProducts((n * k, width), tuple(factors))
+
+
+def stacked(parts: Sequence[JacobianProducts]) -> JacobianProducts:
+    """Jacobians of the same parameters, one below the other."""
+    factors, start = [], 0
+    for part in parts:
+        for factor in part.factors:
+            rows = slice(factor.rows.start + start, factor.rows.stop + start, factor.rows.step)
+            factors.append(replace(factor, rows=rows))
+        start += part.shape[0]
+    return JacobianProducts((start, parts[0].shape[1]), tuple(factors))
+
+
+class _Pieces:
+    """What the uses of each parameter add to its factor: further coefficients."""
+
+    def __init__(self, rows: slice, offsets: dict[int, int]):
+        self.rows, self.offsets = rows, offsets
+        self.found: dict[int, tuple[int, list[Tensor], list[Tensor]]] = {}
+
+    def add(self, parameter: Tensor | None, deltas_CNG: Tensor, inputs_CNF: Tensor) -> None:
+        if parameter is not None:
+            self.add_at(id(parameter), parameter.numel(), deltas_CNG, inputs_CNF)
+
+    def add_at(self, key: int, size: int, deltas_CNG: Tensor, inputs_CNF: Tensor) -> None:
+        if key in self.offsets:
+            _, deltas, inputs = self.found.setdefault(key, (size, [], []))
+            deltas.append(deltas_CNG)
+            inputs.append(inputs_CNF.detach())
+
+    def factors(self) -> list[Factor]:
+        return [
+            Factor(self.rows, slice(self.offsets[key], self.offsets[key] + size), torch.cat(deltas), torch.cat(inputs))
+            for key, (size, deltas, inputs) in self.found.items()
+        ]
