@@ -1,6 +1,7 @@
 """Levenberg-Marquardt with geodesic acceleration, for losses that are sums of squares."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch.optim import Optimizer
 
 from zoo.errors import InputError
 from zoo.optim.clipping import positive
+from zoo.optim.orthogonal import OrthogonalSystem
 
 # () -> (residuals [R], Jacobian [R, P]) with gradients on, (residuals [R], None) under torch.no_grad()
 Residuals = Callable[[], tuple[Tensor, Tensor | None]]
@@ -29,6 +31,8 @@ class LevenbergMarquardt(Optimizer):
         accelerate: add the geodesic acceleration.
         bend: largest ratio of acceleration to velocity.
         trials: refused trials before the step is given up, parameters as before.
+        orthogonal: solve by QR of J in place of Cholesky of J'J: dearer, and exact to rounding where J'J loses half
+            of the digits. It pays where the parameters enter linearly, or nearly so.
 
     Raises:
         InputError: an argument out of its range; `step` without residuals and Jacobian.
@@ -52,6 +56,7 @@ class LevenbergMarquardt(Optimizer):
         accelerate: bool = True,
         bend: float = 0.75,
         trials: int = 12,
+        orthogonal: bool = False,
     ):
         if grow <= 1 or not 0 < shrink < 1 or trials < 1:
             raise InputError(
@@ -68,6 +73,7 @@ class LevenbergMarquardt(Optimizer):
             "accelerate": accelerate,
             "bend": bend,
             "trials": trials,
+            "orthogonal": orthogonal,
         }
         super().__init__(params, defaults)
         self.readings: dict[str, float] = {}
@@ -96,10 +102,12 @@ class LevenbergMarquardt(Optimizer):
         damping = float(state.get("damping", group["damping"]))
         before_P = parameters_to_vector(self.parameters)
         cost = float(residuals_R @ residuals_R)
-        normal = _Normal(residuals_R, jacobian_RP)
+        scale_P = scales(jacobian_RP)
+        system = (OrthogonalSystem if group["orthogonal"] else NormalSystem)(jacobian_RP, scale_P)
+        linear = _Linear(residuals_R, jacobian_RP, system)
         readings = {"damping": damping, "gain_ratio": 0.0, "acceleration": 0.0, "trials": 0.0}
         for trial in range(group["trials"]):
-            taken = self._try(closure, normal, before_P, cost, damping, readings)
+            taken = self._try(closure, linear, before_P, cost, damping, readings)
             readings |= {"damping": damping, "trials": trial + 1.0}
             if taken:
                 damping *= group["shrink"]
@@ -112,17 +120,16 @@ class LevenbergMarquardt(Optimizer):
         return residuals_R.new_tensor(cost)
 
     def _try(
-        self, closure: Residuals, normal: "_Normal", before_P: Tensor, cost: float, damping: float, readings: dict
+        self, closure: Residuals, linear: "_Linear", before_P: Tensor, cost: float, damping: float, readings: dict
     ) -> bool:
         """Move the parameters by one trial step; whether it may stay."""
         group = self.param_groups[0]
-        factor = normal.factor(damping)
-        if factor is None:
+        delta_P = linear.system.solve(-linear.residuals_R, damping)
+        if delta_P is None:
             return False
-        delta_P = torch.cholesky_solve(-normal.gradient_P[:, None], factor)[:, 0]
         size, correction_P = float(delta_P.norm()), torch.zeros_like(delta_P)
         if group["accelerate"]:
-            bent = self._acceleration(closure, normal, before_P, delta_P, factor)
+            bent = linear.system.solve(-self._second(closure, linear, before_P, delta_P), damping)
             readings["acceleration"] = float(bent.norm()) / max(size, 1e-300)
             if not readings["acceleration"] <= group["bend"]:  # NaN is refused too
                 return False
@@ -130,35 +137,47 @@ class LevenbergMarquardt(Optimizer):
         vector_to_parameters(before_P + delta_P + correction_P, self.parameters)
         trial_R, _ = closure()
         new_cost = float(trial_R @ trial_R)
-        predicted = -float(delta_P @ (2 * normal.gradient_P + normal.matrix_PP @ delta_P))
+        predicted = cost - float((linear.residuals_R + linear.jacobian_RP @ delta_P).square().sum())
         readings["gain_ratio"] = (cost - new_cost) / max(predicted, 1e-300)
         return new_cost < cost
 
-    def _acceleration(
-        self, closure: Residuals, normal: "_Normal", before_P: Tensor, delta_P: Tensor, factor: Tensor
-    ) -> Tensor:
+    def _second(self, closure: Residuals, linear: "_Linear", before_P: Tensor, delta_P: Tensor) -> Tensor:
         # r'' by a forward difference of the residuals minus their linear part; 0.1 is the authors' step.
         h = 0.1
         vector_to_parameters(before_P + h * delta_P, self.parameters)
         moved_R, _ = closure()
-        second_R = (2 / h) * ((moved_R - normal.residuals_R) / h - normal.jacobian_RP @ delta_P)
-        return torch.cholesky_solve(-(normal.jacobian_RP.t() @ second_R)[:, None], factor)[:, 0]
+        return (2 / h) * ((moved_R - linear.residuals_R) / h - linear.jacobian_RP @ delta_P)
 
 
-class _Normal:
-    """The normal equations of one linearisation."""
+@dataclass(frozen=True)
+class _Linear:
+    """Residuals, their Jacobian, and the least squares with it."""
 
-    def __init__(self, residuals_R: Tensor, jacobian_RP: Tensor):
-        self.residuals_R, self.jacobian_RP = residuals_R, jacobian_RP
-        self.gradient_P = jacobian_RP.t() @ residuals_R
-        self.matrix_PP = jacobian_RP.t() @ jacobian_RP
-        diagonal_P = self.matrix_PP.diagonal()
-        # A parameter without any effect still needs a pivot.
-        self.scale_P = diagonal_P.clamp(min=1e-12 * float(diagonal_P.max().clamp(min=1e-300)))
+    residuals_R: Tensor
+    jacobian_RP: Tensor
+    system: "NormalSystem | OrthogonalSystem"
 
-    def factor(self, damping: float) -> Tensor | None:
-        """Cholesky factor of J'J + damping D, or None where rounding makes it indefinite."""
-        damped_PP = self.matrix_PP.clone()
-        damped_PP.diagonal().add_(damping * self.scale_P)
-        factor, failed = torch.linalg.cholesky_ex(damped_PP)
-        return None if int(failed) else factor
+
+def scales(jacobian_RP: Tensor) -> Tensor:
+    """[P]: the diagonal of J'J; a parameter without any effect still needs a pivot."""
+    diagonal_P = jacobian_RP.square().sum(0)
+    return diagonal_P.clamp(min=1e-12 * float(diagonal_P.max().clamp(min=1e-300)))
+
+
+class NormalSystem:
+    """min over x of |J x - b|^2 + damping x'D x by Cholesky's factor of J'J + damping D."""
+
+    def __init__(self, jacobian_RP: Tensor, scale_P: Tensor):
+        self._jacobian_RP, self._scale_P = jacobian_RP, scale_P
+        self._matrix_PP = jacobian_RP.t() @ jacobian_RP
+        self._factored: tuple[float, Tensor | None] | None = None
+
+    def solve(self, b_R: Tensor, damping: float) -> Tensor | None:
+        """x [P], or None where rounding makes the matrix indefinite."""
+        if self._factored is None or self._factored[0] != damping:
+            damped_PP = self._matrix_PP.clone()
+            damped_PP.diagonal().add_(damping * self._scale_P)
+            factor, failed = torch.linalg.cholesky_ex(damped_PP)
+            self._factored = (damping, None if int(failed) else factor)
+        factor = self._factored[1]
+        return None if factor is None else torch.cholesky_solve((self._jacobian_RP.t() @ b_R)[:, None], factor)[:, 0]

@@ -8,6 +8,8 @@ from torch import nn
 
 from zoo.errors import InputError
 from zoo.optim import LevenbergMarquardt, Phase, Phases
+from zoo.optim.levenberg_marquardt import NormalSystem, scales
+from zoo.optim.orthogonal import OrthogonalSystem
 
 
 def rosenbrock(w):
@@ -134,3 +136,28 @@ def test_phases_resume_to_the_bit(stop):
     half, stopped = quadratic(phases(), stop)
     resumed, _ = quadratic(phases(), 8 - stop, stopped.state_dict(), half)
     assert whole == resumed
+
+
+def test_by_orthogonal_factors_the_digits_stay_that_the_normal_equations_lose():
+    """Fitting monomials (condition 1e10): the damped minimum by QR is the stacked least squares', by J'J it is not."""
+    x = torch.linspace(0, 1, 60, dtype=torch.float64)
+    j = torch.stack([x**k for k in range(14)], 1)
+    b, scale, damping = torch.sin(4 * x), scales(j), 1e-18
+    stacked = torch.cat([j, (damping * scale).sqrt().diag()])
+    exact = torch.linalg.lstsq(stacked, torch.cat([b, torch.zeros(14, dtype=b.dtype)]), driver="gelsd").solution
+    best = float((j @ exact - b).norm())
+    orthogonal, normal = (kind(j, scale).solve(b, damping) for kind in (OrthogonalSystem, NormalSystem))
+    assert float((j @ orthogonal - b).norm()) < 1.01 * best
+    assert normal is None or float((j @ normal - b).norm()) > 1.5 * best
+
+
+@pytest.mark.parametrize("rows", [30, 5])
+@pytest.mark.parametrize("kind", [OrthogonalSystem, NormalSystem])
+def test_both_solve_the_damped_equations(kind, rows):
+    torch.manual_seed(0)
+    j, b = torch.randn(rows, 8, dtype=torch.float64), torch.randn(rows, dtype=torch.float64)
+    system, scale = kind(j, scales(j)), scales(j)
+    for damping in (1e-3, 2.0):
+        x = torch.linalg.solve(j.t() @ j + damping * scale.diag(), j.t() @ b)
+        torch.testing.assert_close(system.solve(b, damping), x)
+        torch.testing.assert_close(system.solve(2 * b, damping), 2 * x)
