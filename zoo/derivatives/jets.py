@@ -205,7 +205,8 @@ def _product_of(weight_GF: Tensor, x_CNF: Tensor) -> Tensor:
 def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     calls = _CALLS.get()
     # A weight made of others, such as a weight norm's, stays in the graph: the Jacobian would lose them silently.
-    if calls is None or weight.grad_fn is not None:
+    frozen = not any(one is not None and one.requires_grad for one in (weight, bias))
+    if calls is None or frozen or weight.grad_fn is not None:
         return Jet(jet.space, _Linear.apply(jet.coefficients_CNF, weight, bias))
     out = _Linear.apply(jet.coefficients_CNF, weight.detach(), None if bias is None else bias.detach())
     if not out.requires_grad:

@@ -3,5 +3,13 @@
 from tasks.pde.networks.mlp import MLP
 from tasks.pde.networks.modified_mlp import ModifiedMLP
 from tasks.pde.networks.pirate_net import PirateNet
+from tasks.pde.networks.random_features import RandomFeatures
+from tasks.pde.networks.sine import Sine
 
-__all__ = ["MLP", "ModifiedMLP", "PirateNet"]
+__all__ = [
+    "MLP",
+    "ModifiedMLP",
+    "PirateNet",
+    "RandomFeatures",
+    "Sine",
+]

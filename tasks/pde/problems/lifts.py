@@ -53,7 +53,8 @@ def fresnel_sine(z: Tensor) -> Tensor:
 def dispersed_ramp(s: Any, t: Any) -> tuple[Any, Any]:
     """(real, imaginary part) of the solution of m_t = i / 2 m_xx from the ramp max(s, 0).
 
-        m = s (1 / 2 + (C(z) + S(z)) / 2 + i (S(z) - C(z)) / 2) + sqrt(i t / (2 pi)) exp(i s^2 / (2 t)),  z = s / sqrt(pi t)
+        m = s (1 / 2 + (C(z) + S(z)) / 2 + i (S(z) - C(z)) / 2)
+            + sqrt(i t / (2 pi)) exp(i s^2 / (2 t)),  z = s / sqrt(pi t)
 
     This is `rounded_ramps` at the variance i t; C and S are Fresnel's integrals.
     """
