@@ -90,7 +90,14 @@ def _sensitivity_section(task: "OperatorLearning", data: "OperatorData", b: int)
     when = " at the last time" if len(data.grid) > 1 else ""
     figures = [
         heat_map(found_KQ.numpy(), rows, columns, False, "x", "Of the net, by its gradient to the sensors."),
-        heat_map((found_KQ - expected_KQ).abs().numpy(), rows, columns, True, "x", "Distance to the solver's."),
+        heat_map(
+            floored((found_KQ - expected_KQ).abs().numpy()),
+            rows,
+            columns,
+            True,
+            "x",
+            "Distance to the solver's, from 1e-4 of the largest upwards.",
+        ),
     ]
     lead = (
         f"Change of the answer for test function {b}{when}, a unit of a bump added to its input: bump's place down, "
@@ -118,5 +125,10 @@ def _pictures(data: "OperatorData", found_G: Tensor, expected_G: Tensor) -> list
     columns = [f"{x:.2f}" for x in last]
     return [
         heat_map(found, rows, columns, False, "x", "The answer; t down."),
-        heat_map(error, rows, columns, True, "x", "Its error."),
+        heat_map(floored(error), rows, columns, True, "x", "Its error, from 1e-4 of the largest upwards."),
     ]
+
+
+def floored(values: np.ndarray) -> np.ndarray:
+    """What is below 1e-4 of the largest lifted to that: a zero held exactly would use up the scale of colours."""
+    return np.maximum(values, 1e-4 * values.max())

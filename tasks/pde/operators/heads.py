@@ -22,8 +22,8 @@ class LeastSquaresHeads:
         every: optimiser steps between two solutions; there is one before the first step and one after each epoch too.
         ridge: of the branch, relative to its features' largest singular value.
         cutoff: of the trunk's singular values.
-        correct: keep the trunk's head and find a correction of the branch's, the smallest that fits: what was learned
-            from another task stays where these data say nothing.
+        correct: instead of new heads find b + C b for the branch's terms b as they are, C the smallest that fits: what
+            was learned from another task stays where a few data say nothing, and counts as much as it did there.
 
     Raises:
         InputError: a number out of its range.
@@ -53,31 +53,24 @@ class LeastSquaresHeads:
         )
         if self.correct:
             start = net(batch.sensors_BM, batch.points, space)
-            trunk = trunk @ with_bias(net.net.trunk_head).t()
+            branch_BH, trunk = net.net.branch(batch.sensors_BM), net.trunk_terms(batch.points, space)
 
         def residual(s_CBQ: Tensor) -> Tensor:
             return criterion.residual(net.problem, s_CBQ, batch)
 
         left, right = least_squares_core(residual, branch_BH, trunk, start, self.ridge, self.cutoff)
         if self.correct:
-            return _add(net.net.branch_head, right @ left.t())
+            head = net.net.branch_head
+            head.weight.add_(right @ (left.t() @ head.weight))
+            head.bias.add_(right @ (left.t() @ head.bias))
+            return
         terms = net.net.branch_head.out_features
         left, right = balanced(left, right, branch_BH, trunk[0].flatten(0, -2), terms)
         _set(net.net.trunk_head, right.t())
         _set(net.net.branch_head, torch.cat([left.t(), left.new_zeros(terms - left.shape[1], len(left))]))
 
 
-def with_bias(layer: nn.Linear) -> Tensor:
-    """[out, in + 1]: weight and bias."""
-    return torch.cat([layer.weight, layer.bias[:, None]], 1)
-
-
 def _set(layer: nn.Linear, rows: Tensor) -> None:
     # Terms that least squares has no use for keep their trunk's head; a branch of zero silences them.
     layer.weight[: len(rows)].copy_(rows[:, :-1])
     layer.bias[: len(rows)].copy_(rows[:, -1])
-
-
-def _add(layer: nn.Linear, rows: Tensor) -> None:
-    layer.weight.add_(rows[:, :-1])
-    layer.bias.add_(rows[:, -1])

@@ -6,6 +6,8 @@ Legend: B = functions, Q = points, N / M = examples of two samples, X / Y = feat
 import torch
 from torch import Tensor
 
+from zoo.errors import InputError
+
 
 def relative_l2(found_BQ: Tensor, expected_BQ: Tensor) -> Tensor:
     """|found - expected| / |expected| of every function, [B].
@@ -17,13 +19,23 @@ def relative_l2(found_BQ: Tensor, expected_BQ: Tensor) -> Tensor:
 
 
 def squared_distances(a_NX: Tensor, b_MX: Tensor) -> Tensor:
-    """|a_n - b_m|^2, [N, M], differentiable where it is zero."""
-    return (a_NX[:, None] - b_MX).square().sum(-1)
+    """|a_n - b_m|^2, [N, M], differentiable where it is zero; the common mean goes first, for rounding's sake."""
+    mean_X = b_MX.detach().mean(0)
+    a_NX, b_MX = a_NX - mean_X, b_MX - mean_X
+    return (a_NX.square().sum(1)[:, None] + b_MX.square().sum(1) - 2 * a_NX @ b_MX.t()).clamp(min=0)
 
 
 def bandwidth(a_NX: Tensor) -> float:
-    """Median squared distance of two different examples: the usual width of a Gaussian kernel."""
+    """Median squared distance of two different examples: the usual width of a Gaussian kernel.
+
+    Raises:
+        InputError: fewer than two examples.
+    """
     n = len(a_NX)
+    if n < 2:
+        raise InputError(
+            f"data.functions: expected 2 or more for a discrepancy of distributions, got {n}; mend the recipe"
+        )
     pairs = torch.triu_indices(n, n, 1)
     return max(float(squared_distances(a_NX, a_NX).detach()[pairs[0], pairs[1]].median()), 1e-30)
 
