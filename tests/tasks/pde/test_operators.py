@@ -206,7 +206,7 @@ def test_least_squares_of_an_equation_ends_where_its_gradient_is_zero():
     before = batch.source_BQ.square().mean()  # that of zero
     loss = loss.detach()
     assert float(loss) < 0.1 * float(before)
-    scales = [float(head.weight.norm()) for head in (net.net.branch_head, net.net.trunk_head)]
+    scales = [float(head.weight.detach().norm()) for head in (net.net.branch_head, net.net.trunk_head)]
     assert all(float(g.norm()) * scale < 1e-4 * float(loss) for g, scale in zip(gradients, scales, strict=True))
 
 
