@@ -136,6 +136,27 @@ def test_rosenbrocks_valley(method, n, limit):
     assert spent < limit
 
 
+@pytest.mark.parametrize(("method", "rule"), list(zip(METHODS, RULES, strict=True)))
+def test_the_optimiser_feeds_the_rule_with_its_own_step(method, rule):
+    """H after a line search that did not end at 1 is the twin's of H before it, s, y, g and t."""
+    hessian = torch.from_numpy(positive_definite(4, 11))
+    w = nn.Parameter(torch.ones(4, dtype=torch.float64))
+    optimizer, lengths = method([w], iterations=1, curvature=0.05), []
+    closure = closure_of(optimizer, lambda: 0.5 * w @ hessian @ w + 0.1 * (w**4).sum())
+    for number in range(5):
+        closure()
+        old, before, gradient = optimizer.state[w].get("inverse_PP"), w.detach().clone(), w.grad.clone()
+        old = None if old is None else old.numpy().copy()
+        optimizer.step(closure)
+        closure()
+        s, y = (w.detach() - before).numpy(), (w.grad - gradient).numpy()
+        if number > 0:
+            expected = twin(old, s, y, gradient.numpy(), optimizer.readings["step_length"], rule)
+            np.testing.assert_allclose(optimizer.state[w]["inverse_PP"].numpy(), expected, rtol=1e-6, atol=1e-9)
+            lengths.append(optimizer.readings["step_length"])
+    assert max(abs(length - 1) for length in lengths) > 0.05
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_convergence_is_superlinear(method):
     """log |e_k+1| / log |e_k| stays above one near the minimum, which no linear method does."""
