@@ -270,11 +270,11 @@ class _Elementwise(torch.autograd.Function):
         if len(z_CNF) == 1:
             return value[None]
         z = z_CNF.unbind()
-        f = [value, *SMOOTH[function](z[0], value, space.highest)]
+        f, known = [value, *SMOOTH[function](z[0], value, space.highest)], {}
         out = z_CNF * f[1]
         out[0] = value
         for place, m, weight, places in space.bends:
-            _add_product(out[place], f[m], _product(z, places), weight)
+            _add_product(out[place], f[m], _product(z, places, known), weight)
         return out
 
     @staticmethod
@@ -287,15 +287,19 @@ class _Elementwise(torch.autograd.Function):
         # d/dz0: every f^(m) becomes f^(m+1). d/dz_k: every product of coefficients loses one factor z_k.
         z_CNF, out_CNF = ctx.saved_tensors
         z, grad, value = z_CNF.unbind(), grad_CNF.unbind(), out_CNF[0]
-        f = [value, *SMOOTH[ctx.function](z[0], value, ctx.space.highest + 1)]
+        f, known = [value, *SMOOTH[ctx.function](z[0], value, ctx.space.highest + 1)], {}
         out = grad_CNF * f[1]
-        to_value = out[0]
-        for of_place, z_place in zip(grad[1:], z[1:], strict=True):
-            _add_product(to_value, f[2], of_place * z_place)
-        for place, m, weight, places in ctx.space.bends:
-            _add_product(to_value, f[m + 1], grad[place] * _product(z, places), weight)
+        sums: dict[int, Tensor] = {}  # m -> what f^(m+1) multiplies in d/dz0
+        for place, m, weight, places in ctx.space.chain:
+            if m in sums:
+                _add_product(sums[m], grad[place], _product(z, places, known), weight)
+            else:
+                sums[m] = grad[place] * _product(z, places, known)
+                sums[m] = sums[m] * weight if weight != 1 else sums[m]
+        for m, total in sums.items():
+            _add_product(out[0], f[m + 1], total)
         for place, m, k, weight, rest in ctx.space.bend_partials:
-            _add_product(out[k], grad[place] * f[m], _product(z, rest), weight)
+            _add_product(out[k], grad[place] * f[m], _product(z, rest, known), weight)
         return out, None, None
 
 
@@ -306,11 +310,12 @@ def _add_product(out: Tensor, a: Tensor, b: Tensor, weight: float = 1.0) -> None
         out.addcmul_(a, b, value=weight)
 
 
-def _product(z: Sequence[Tensor], places: Sequence[int]) -> Tensor:
-    product = z[places[0]]
-    for place in places[1:]:
-        product = product * z[place]
-    return product
+def _product(z: Sequence[Tensor], places: tuple[int, ...], known: dict[tuple[int, ...], Tensor]) -> Tensor:
+    if len(places) == 1:
+        return z[places[0]]
+    if places not in known:
+        known[places] = _product(z, places[:-1], known) * z[places[-1]]
+    return known[places]
 
 
 def _cat(jets: list[Any], dim: int = -1) -> Jet:

@@ -46,7 +46,7 @@ class JetSpace:
                     f"{LAPLACIAN}; mend the equation"
                 )
         # Found now, because torch.compile cannot trace how a cached property is found.
-        _ = self.names, self.space, self.crosses, self.bends, self.bend_partials, self.highest
+        _ = self.names, self.space, self.crosses, self.chain, self.bends, self.bend_partials, self.highest
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -105,19 +105,23 @@ class JetSpace:
         return tuple(terms)
 
     @cached_property
-    def bends(self) -> tuple[tuple[int, int, float, tuple[int, ...]], ...]:
-        """The chain terms with f'' and higher: (place of the derivative, m, weight, places of the factors)."""
+    def chain(self) -> tuple[tuple[int, int, float, tuple[int, ...]], ...]:
+        """The chain terms one by one: (place of the derivative, m, weight, places of the factors)."""
         return tuple(
             (place, m, weight, places)
             for place, terms in enumerate(self.chain_terms)
             for m, polynomial in terms.items()
-            if m > 1
             for weight, places in polynomial
         )
 
     @cached_property
+    def bends(self) -> tuple[tuple[int, int, float, tuple[int, ...]], ...]:
+        """Those with f'' and higher."""
+        return tuple(term for term in self.chain if term[1] > 1)
+
+    @cached_property
     def bend_partials(self) -> tuple[tuple[int, int, int, float, tuple[int, ...]], ...]:
-        """Their derivatives to a factor z_k: (place of the derivative, m, k, weight, places of the other factors)."""
+        """The bends' derivatives to a factor z_k: (place of the derivative, m, k, weight, places of the others)."""
         found = []
         for place, m, weight, places in self.bends:
             for k in sorted(set(places)):
