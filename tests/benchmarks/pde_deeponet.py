@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.results import ROOT, report
 
-PEER_SECONDS = 30.0
+PEER_SECONDS = 20.0
 UNALIGNED = [
     "--data.own_points=true",
     "--data.functions=10000",

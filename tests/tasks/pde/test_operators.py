@@ -235,7 +235,7 @@ def test_the_gradient_at_the_best_heads_is_that_of_the_loss_without_them():
         with torch.no_grad():
             moved.net.trunk_body[0].weight[1, 0] += change
         heads.solve(moved, Data(), batch)
-        return float(Data().terms(moved, batch)["data"])
+        return float(Data().terms(moved, batch)["data"].detach())
 
     heads.solve(net, Data(), batch)
     (gradient,) = torch.autograd.grad(Data().terms(net, batch)["data"], weight)
@@ -258,19 +258,16 @@ def test_the_discrepancy_is_the_sum_over_all_pairs():
     x, y, p, q = (torch.randn(n, d).double() for n, d in ((5, 2), (5, 3), (4, 2), (4, 3)))
     found = float(conditional_discrepancy(x, y, p, q, damping=0.2))
 
-    def median(a):
-        return np.median([float((a[i] - a[j]).square().sum()) for i in range(5) for j in range(i)])
-
     def kernel(a, b, width):
         return np.exp([[-float((u - v).square().sum()) / width for v in b] for u in a])
 
     def inverse(a):
         return np.linalg.inv(kernel(a, a, width_x) + len(a) * 0.2 * np.eye(len(a)))
 
-    # torch's median of an even number is the lower middle one
-    pairs = sorted(float((x[i] - x[j]).square().sum()) for i in range(5) for j in range(i))
-    width_x = pairs[4]
-    width_y = sorted(float((y[i] - y[j]).square().sum()) for i in range(5) for j in range(i))[4]
+    def width(a):  # torch's median of ten is the fifth
+        return sorted(float((a[i] - a[j]).square().sum()) for i in range(5) for j in range(i))[4]
+
+    width_x, width_y = width(x), width(y)
     weights = np.zeros((9, 9))
     weights[:5, :5], weights[5:, 5:] = inverse(x), -inverse(p)
     k, l = kernel(torch.cat([x, p]), torch.cat([x, p]), width_x), kernel(torch.cat([y, q]), torch.cat([y, q]), width_y)
@@ -284,6 +281,7 @@ def test_the_discrepancy_is_the_sum_over_all_pairs():
     assert found == pytest.approx(expected, rel=1e-9)
 
 
+@torch.no_grad()
 def test_transfer_is_the_sum_of_its_terms_and_physics_weighs_soft_conditions():
     problem = ReactionDiffusion()
     data = OperatorData(problem, functions=6, points=30, others=5, sensors=20, seed=0)
