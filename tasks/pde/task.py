@@ -37,6 +37,7 @@ class PhysicsInformed(TaskModule):
         symmetry: letter of a coordinate -> "odd" or "even" about the middle of its range.
         periodic: letter of a coordinate -> harmonics that it enters the net by.
         neumann: letter of a coordinate -> harmonics; the solution's slope is zero at both ends.
+        waves: letter of a coordinate -> harmonics that enter beside it, where the solution oscillates along it.
         slope_weight: c > 0 trains on residual / sqrt(1 + (c |grad u|)^2), so that a steep layer that is not in its
             place yet does not drown the rest of the domain; zero where the residual is zero. 0 leaves it out.
         unknown: constant of the equation that is to be found from measurements -> its first guess.
@@ -58,6 +59,7 @@ class PhysicsInformed(TaskModule):
         symmetry: dict[str, Symmetry] | None = None,
         periodic: dict[str, int] | None = None,
         neumann: dict[str, int] | None = None,
+        waves: dict[str, int] | None = None,
         slope_weight: float = 0.0,
         unknown: dict[str, float] | None = None,
         measurements: Measurements | None = None,
@@ -68,7 +70,7 @@ class PhysicsInformed(TaskModule):
         marching: TimeMarching | None = None,
         **kwargs: Any,
     ):
-        ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown)
+        ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown, waves)
         super().__init__(ansatz, optimizer, **kwargs)
         if slope_weight < 0:
             raise InputError(f"model.slope_weight: expected 0 or more, got {slope_weight}; 0 switches it off")
