@@ -3,7 +3,9 @@
 `distance` is an approximate one: zero on the boundary, of slope one there, positive inside, negative outside, and
 smooth inside but for the corners. It takes tensors and jets, so that it can multiply a net (`Problem.factor`). Disks
 have it as a polynomial, polygons from their edges by R-equivalence, union and difference by R-functions. Rvachev and
-Sheiko (1995); Biswas and Shapiro (2004); Sukumar and Srivastava (2022).
+Sheiko (1995); Biswas and Shapiro (2004); Sukumar and Srivastava (2022). No function of slope one has bounded second
+derivatives near a corner: for second-order equations on shapes with corners train the condition instead (50 times
+lower error on the L-shape), or give a rectangle a product of its sides.
 
 Legend: N = points; columns x, y.
 """

@@ -198,6 +198,12 @@ class Problem(ABC):
                     "geometry, or fix a coordinate by `at`"
                 )
             return
+        for key, condition in conditions.items():
+            if condition.on_boundary and (fixed := {"x", "y"} & set(condition.at)):
+                raise InputError(
+                    f"{name}.conditions[{key!r}]: expected x and y free on the boundary, got {min(fixed)} fixed; "
+                    "leave one out"
+                )
         for letter, (low, high) in self.geometry.bounds.items():
             wide = self.bounds.get(letter, (math.inf, -math.inf))
             if low < wide[0] or high > wide[1]:

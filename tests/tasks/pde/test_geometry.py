@@ -183,6 +183,8 @@ def test_common_mistakes():
     flat.geometry = None
     narrow = Plane(Disk(), None, None)
     narrow.bounds = {"x": (-1.0, 0.5), "y": (-1.0, 1.0)}
+    fixed = Plane(Disk(), None, None)
+    fixed.conditions = lambda: {"wall": Condition(lambda u, p: u.value, {"x": 0.0}, on_boundary=True)}
     far = Plane(Disk((0.0, 0.0), 0.01), None, None)
     far.bounds = {"x": (-1.0, 1.0), "y": (-1.0, 1.0)}
     for act, says in [
@@ -190,6 +192,7 @@ def test_common_mistakes():
         (lambda: Polygon([(0, 0), (1, 1)]), "Polygon.corners: expected three or more"),
         (lambda: Polygon([(0, 0), (1, 1), (2, 2)]), "Polygon.corners: expected three or more around an area"),
         (lambda: flat.trained_conditions(False), "expected a geometry to be on the boundary of"),
+        (lambda: fixed.trained_conditions(False), "expected x and y free on the boundary, got x fixed"),
         (lambda: narrow.trained_conditions(False), "expected x from -1.0 to 1.0, as the geometry needs"),
         (lambda: far.placed(unit_points(4, "sobol", 0)), "expected some in Plane.geometry"),
     ]:
