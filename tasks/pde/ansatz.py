@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tasks.pde.fields import Coordinates
 from tasks.pde.problem import Problem
-from zoo.derivatives import Jet, per_point
+from zoo.derivatives import Jet, jet_of, per_point
 from zoo.errors import InputError
 
 Symmetry = Literal["odd", "even"]
@@ -113,6 +113,26 @@ class Ansatz(nn.Module):
                 waves = s * _multiples(self.waves[letter], s.dtype) if letter in self.waves else None
                 parts += [s] if waves is None else [s, torch.cos(waves), torch.sin(waves)]
         return torch.cat(parts, -1)
+
+
+def refuse_unfit(ansatz: Ansatz) -> None:
+    """Refuse a net of another number of inputs or outputs than the problem has features and fields.
+
+    Raises:
+        InputError: it has.
+    """
+    problem, mend = ansatz.problem, "set model.net's in_features and out_features"
+    points = torch.zeros(2, len(problem.coordinates), dtype=next(ansatz.parameters()).dtype)
+    inputs = ansatz._features(jet_of(points, problem.space)).shape[1]
+    wanted = f"{inputs} inputs and {len(problem.fields)} outputs"
+    try:
+        with torch.no_grad():
+            found = ansatz(jet_of(points, problem.space)).shape[1]
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0][:100]
+        raise InputError(f"model.net: expected {wanted}, got a net that refuses them ({reason}); {mend}") from error
+    if found != len(problem.fields):
+        raise InputError(f"model.net: expected {wanted}, got {found} outputs; {mend}")
 
 
 def _multiples(count: int, dtype: torch.dtype) -> Tensor:

@@ -5,10 +5,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from zoo.reports import Section, heat_map, line_chart
+from zoo.reports import Figure, Section, Table, heat_map, line_chart
 
 if TYPE_CHECKING:
     from tasks.pde.task import PhysicsInformed
+
+
+def found_constants(task: "PhysicsInformed") -> list[Section]:
+    """The constants that were sought, each with its 95 % confidence interval."""
+    if not task.half_widths:
+        return []
+    found = {name: float(parameter.detach()) for name, parameter in task.net.unknown.items()}
+    lines = [f"{name} = {found[name]:.8g} ± {width:.2g}" for name, width in task.half_widths.items()]
+    table = Table(["constant", "found", "95 % ±"], [[n, found[n], w] for n, w in task.half_widths.items()])
+    lead = (
+        f"{'; '.join(lines)} (95 %). The intervals count the noise of the measurements, estimated from their misfit, "
+        "and hold as far as the equation does; without noise they tell the net's own misfit."
+    )
+    return [Section("Constants", lead, [Figure(table.html(), table=table)])]
 
 
 def solution_sections(task: "PhysicsInformed") -> list[Section]:

@@ -39,7 +39,7 @@ def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tens
     n, k = rows_NK.shape
     jacobian_PNK = rows_NK.new_empty(sum(parameter.numel() for parameter in parameters), n, k)
     for column in range(k):
-        factors = _factors(rows_NK[:, column], calls, list(copies.values()), parameters, keep=column + 1 < k)
+        factors = outer_factors(rows_NK[:, column], calls, list(copies.values()), parameters, keep=column + 1 < k)
         blocks = jacobian_PNK[:, :, column].split([parameter.numel() for parameter in parameters])
         for parameter, block_PN in zip(parameters, blocks, strict=True):
             _write(block_PN, factors.get(id(parameter), []))
@@ -50,7 +50,7 @@ def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tens
 Factors = tuple[Tensor, Tensor | None]
 
 
-def _factors(
+def outer_factors(
     rows_N: Tensor, calls: list[LinearCall], copies: list[ParameterCopies], parameters: Sequence[Tensor], keep: bool
 ) -> dict[int, list[Factors]]:
     """Identity of a parameter -> the factors whose products add up to its block."""
