@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from tasks.pde.fields import Coordinates, Field
+from tasks.pde.lifts import rounded_ramps
 from tasks.pde.problem import Condition, Problem, Reference
-from tasks.pde.problems.lifts import rounded_ramps
 from tasks.pde.references import axes_of, fisher, grid_of
 
 

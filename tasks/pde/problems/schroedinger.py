@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from tasks.pde.fields import Coordinates, Field
+from tasks.pde.lifts import dispersed_ramp
 from tasks.pde.problem import Condition, Problem, Reference
-from tasks.pde.problems.lifts import dispersed_ramp
 from tasks.pde.references import axes_of, grid_of, schroedinger
 
 
