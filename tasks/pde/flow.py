@@ -1,6 +1,8 @@
 """Plane incompressible flow by its stream function psi: u = psi_y, v = -psi_x, vorticity w = v_x - u_y = -lap psi.
 
-Mass is conserved whatever psi is, the pressure does not occur, and one equation is left: w_t + u w_x + v w_y = nu lap w.
+Mass is conserved whatever psi is, the pressure does not occur, and one equation is left:
+
+    w_t + u w_x + v w_y = nu lap w.
 """
 
 from typing import Any

@@ -37,6 +37,7 @@ class PhysicsInformed(TaskModule):
         symmetry: letter of a coordinate -> "odd" or "even" about the middle of its range.
         periodic: letter of a coordinate -> harmonics that it enters the net by.
         neumann: letter of a coordinate -> harmonics; the solution's slope is zero at both ends.
+        waves: letter of a coordinate -> harmonics that enter beside it, where the solution oscillates along it.
         slope_weight: c > 0 trains on residual / sqrt(1 + (c |grad u|)^2), so that a steep layer that is not in its
             place yet does not drown the rest of the domain; zero where the residual is zero. 0 leaves it out.
         unknown: constant of the equation that is to be found from measurements -> its first guess.
@@ -58,6 +59,7 @@ class PhysicsInformed(TaskModule):
         symmetry: dict[str, Symmetry] | None = None,
         periodic: dict[str, int] | None = None,
         neumann: dict[str, int] | None = None,
+        waves: dict[str, int] | None = None,
         slope_weight: float = 0.0,
         unknown: dict[str, float] | None = None,
         measurements: Measurements | None = None,
@@ -68,7 +70,7 @@ class PhysicsInformed(TaskModule):
         marching: TimeMarching | None = None,
         **kwargs: Any,
     ):
-        ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown)
+        ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown, waves)
         super().__init__(ansatz, optimizer, **kwargs)
         if slope_weight < 0:
             raise InputError(f"model.slope_weight: expected 0 or more, got {slope_weight}; 0 switches it off")
@@ -149,8 +151,7 @@ class PhysicsInformed(TaskModule):
 
     def terms(self, points: dict[str, Tensor]) -> Terms:
         """The terms of the loss before any weight, as rules of weighting look at them."""
-        trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
-        return Terms(self._mean_rows(self.net, points), trained)
+        return Terms(self._mean_rows(self.net, points), [p for p in self.net.parameters() if p.requires_grad])
 
     def placed(self, unit_ND: Tensor) -> dict[str, Tensor]:
         """Name of a term -> the points [N, D] at which it is held."""
@@ -175,23 +176,20 @@ class PhysicsInformed(TaskModule):
 
     def _mean_rows(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Callable[[], Tensor]]:
         """Name of a term -> its rows / sqrt(N), whose sum of squares is the mean square."""
-
-        def scaled(name: str, points_ND: Tensor) -> Tensor:
-            return self._rows(net, name, points_ND) * (1 / len(points_ND)) ** 0.5
-
-        return {name: partial(scaled, name, points_ND) for name, points_ND in points.items()}
+        return {name: partial(self._rows, net, name, points_ND) for name, points_ND in points.items()}
 
     def _rows(self, net: nn.Module, name: str, points_ND: Tensor) -> Tensor:
         if name == "equation":
-            return equation_rows(net, points_ND, self.slope_weight)
-        if name == "data":
+            rows_NE = equation_rows(net, points_ND, self.slope_weight)
+        elif name == "data":
             observed_NK = observed_rows(net, points_ND)[:, self.measured.columns]
-            return observed_NK - self.measured.values_NK.to(observed_NK)
-        return condition_rows(net, self.conditions[name], points_ND)
+            rows_NE = observed_NK - self.measured.values_NK.to(observed_NK)
+        else:
+            rows_NE = condition_rows(net, self.conditions[name], points_ND)
+        return rows_NE * (1 / len(rows_NE)) ** 0.5
 
     def loss(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weighted mean squares of equation, conditions and misfit of the measurements."""
-        # Not by `residuals`: a weight that frees gradients of conflict may be negative.
+        """Weighted mean squares of the terms; not by `residuals`, since a weight against conflicts may be negative."""
         squares = {name: rows().square() for name, rows in self._mean_rows(net, points).items()}
         return {name: (one_NE * self.balance.factor(name, one_NE)).sum() for name, one_NE in squares.items()}
 
@@ -208,8 +206,7 @@ class PhysicsInformed(TaskModule):
             return torch.cat([observed_rows(self.net, part) for part in points_ND.to(dtype).split(4096)])
 
     def evaluate(self, net: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        """Root mean squared residual at points not trained on, the relative l2 error against the reference, and the
-        constants that are sought."""
+        """Root mean squared residual at points not trained on, relative l2 error, constants that are sought."""
         points_ND = self.problem.placed(batch).to(next(net.parameters()).dtype)
         with torch.no_grad():
             residual = self.residual_at(points_ND, net)

@@ -6,30 +6,18 @@ and what is propagated back to its output, summed over the derivatives that the 
     dr_n / dW = sum_c delta_cn a_cn'.
 
 Both factors come from one forward and one backward pass of all points together, because a point's residual depends
-on no other point. Parameters that are not weights of linear layers (a PDE's constants) enter through `per_point`.
+on no other point. Other parameters are copied, one copy a point: a PDE's constants by `per_point`, those that jets meet
+in sums and products by themselves, and all of them where derivatives are nested autograd's.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.derivatives.jets import LinearCall, linear_calls
+from zoo.derivatives.per_point import ParameterCopies, copies_per_point
 from zoo.errors import InputError
-
-_COPIES: ContextVar[dict[int, list[Tensor]] | None] = ContextVar("copies of scalar parameters", default=None)
-
-
-def per_point(parameter: Tensor, points: int) -> Tensor:
-    """A scalar parameter as [N], one copy a point, so that its column of the Jacobian is the gradient to the copies."""
-    copies = _COPIES.get()
-    if copies is None or not (isinstance(parameter, nn.Parameter) and parameter.requires_grad):
-        return parameter.expand(points)
-    copy = parameter.detach().expand(points).clone().requires_grad_()
-    copies.setdefault(id(parameter), []).append(copy)
-    return copy
 
 
 def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -43,93 +31,65 @@ def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tens
         parameters: their entries, flattened in this order, are the columns.
 
     Raises:
-        InputError: a parameter that acts on the residuals by another way than a linear layer or `per_point`.
+        InputError: a parameter that acts on the residuals in another way than those above.
     """
-    with torch.enable_grad(), linear_calls() as calls, _copies() as copies:
+    with torch.enable_grad(), linear_calls() as calls, copies_per_point() as copies:
         rows = residuals()
     rows_NK = rows[:, None] if rows.dim() == 1 else rows
     n, k = rows_NK.shape
-    offsets, width = _columns(parameters)
-    jacobian_PNK = rows_NK.new_empty(width, n, k)
-    outputs = [call.outputs_CNG for call in calls]
-    singles = [(key, copy) for key, several in copies.items() for copy in several]
-    others = [p for p in parameters if id(p) not in offsets_of(calls) and id(p) not in copies]
-    wanted = [*outputs, *(copy for _, copy in singles), *others]
+    jacobian_PNK = rows_NK.new_empty(sum(parameter.numel() for parameter in parameters), n, k)
     for column in range(k):
-        got = _gradients(rows_NK[:, column], wanted, keep=column + 1 < k)
-        _refuse_others(got[len(outputs) + len(singles) :])
-        jacobian_PN, written = jacobian_PNK[:, :, column], set()
-        pairs = zip(calls, got, strict=False)  # a weight's calls follow each other: its block is in the cache then
-        for call, delta_CNG in sorted(pairs, key=lambda pair: offsets.get(id(pair[0].weight), 0)):
-            if delta_CNG is not None:
-                _add_linear(jacobian_PN, call, delta_CNG, offsets, written)
-        for (key, _), gradient_N in zip(singles, got[len(outputs) :], strict=False):
-            if gradient_N is not None and key in offsets:
-                _add(jacobian_PN[offsets[key]], gradient_N, written, key)
-        for parameter in parameters:
-            if id(parameter) not in written:
-                jacobian_PN[offsets[id(parameter)] :][: parameter.numel()] = 0
-    return rows_NK.detach(), jacobian_PNK.view(width, n * k).t()
+        factors = outer_factors(rows_NK[:, column], calls, list(copies.values()), parameters, keep=column + 1 < k)
+        blocks = jacobian_PNK[:, :, column].split([parameter.numel() for parameter in parameters])
+        for parameter, block_PN in zip(parameters, blocks, strict=True):
+            _write(block_PN, factors.get(id(parameter), []))
+    return rows_NK.detach(), jacobian_PNK.flatten(1).t()
 
 
-@contextmanager
-def _copies():
-    copies: dict[int, list[Tensor]] = {}
-    token = _COPIES.set(copies)
-    try:
-        yield copies
-    finally:
-        _COPIES.reset(token)
+# left [G, N] and right [F, N], whose products are entries [G * F, N] of a block; right None stands for ones, F = 1
+Factors = tuple[Tensor, Tensor | None]
 
 
-def offsets_of(calls: list[LinearCall]) -> set[int]:
-    """Identities of the weights and biases that the calls used."""
-    return {id(tensor) for call in calls for tensor in (call.weight, call.bias) if tensor is not None}
-
-
-def _columns(parameters: Sequence[Tensor]) -> tuple[dict[int, int], int]:
-    offsets, width = {}, 0
-    for parameter in parameters:
-        offsets[id(parameter)] = width
-        width += parameter.numel()
-    return offsets, width
+def outer_factors(
+    rows_N: Tensor, calls: list[LinearCall], copies: list[ParameterCopies], parameters: Sequence[Tensor], keep: bool
+) -> dict[int, list[Factors]]:
+    """Identity of a parameter -> the factors whose products add up to its block."""
+    wanted = [*(call.outputs_CNG for call in calls), *(one.copies for one in copies), *parameters]
+    if not wanted or not rows_N.requires_grad:
+        return {}
+    found = list(torch.autograd.grad(rows_N.sum(), wanted, allow_unused=True, retain_graph=keep))
+    _refuse_others(found[len(calls) + len(copies) :])
+    factors: dict[int, list[Factors]] = {}
+    for call, delta_CNG in zip(calls, found, strict=False):
+        if delta_CNG is not None:
+            delta_CGN = delta_CNG.transpose(1, 2)
+            pairs = zip(delta_CGN, call.inputs_CNF.transpose(1, 2), strict=True)
+            factors.setdefault(id(call.weight), []).extend(pairs)
+            factors.setdefault(id(call.bias), []).append((delta_CGN[0], None))
+    for one, gradient in zip(copies, found[len(calls) :], strict=False):
+        if gradient is not None:
+            factors.setdefault(id(one.parameter), []).append((gradient.reshape(len(gradient), -1).t(), None))
+    return factors
 
 
 def _refuse_others(gradients: Sequence[Tensor | None]) -> None:
     if any(gradient is not None for gradient in gradients):
         raise InputError(
-            "Jacobian: expected every parameter to be a weight of a linear layer or to enter through per_point, got "
-            "another one; freeze it, or take an optimiser that needs no Jacobian"
+            "Jacobian: expected every parameter to be a weight of a linear layer, to enter through per_point or by a "
+            "sum or product with a jet, got another one; freeze it, or take per_example_jacobian or another optimiser"
         )
 
 
-def _gradients(rows_N: Tensor, wanted: list[Tensor], keep: bool) -> Sequence[Tensor | None]:
-    if not wanted or not rows_N.requires_grad:
-        return [None] * len(wanted)
-    return torch.autograd.grad(rows_N.sum(), wanted, allow_unused=True, retain_graph=keep)
-
-
-def _add_linear(
-    jacobian_PN: Tensor, call: LinearCall, delta_CNG: Tensor, offsets: dict[int, int], written: set[int]
-) -> None:
-    g, f = call.weight.shape
-    delta_CGN = delta_CNG.transpose(1, 2)
-    if id(call.weight) in offsets:
-        block_GFN = jacobian_PN[offsets[id(call.weight)] :][: g * f].unflatten(0, (g, f))
-        for delta_GN, inputs_FN in zip(delta_CGN, call.inputs_CNF.transpose(1, 2), strict=True):
-            if id(call.weight) in written:
-                block_GFN.addcmul_(delta_GN[:, None], inputs_FN[None])
-            else:
-                torch.mul(delta_GN[:, None], inputs_FN[None], out=block_GFN)
-                written.add(id(call.weight))
-    if call.bias is not None and id(call.bias) in offsets:
-        _add(jacobian_PN[offsets[id(call.bias)] :][:g], delta_CGN[0], written, id(call.bias))
-
-
-def _add(block: Tensor, part: Tensor, written: set[int], key: int) -> None:
-    # The first part is written, not added, so that the Jacobian need not be zeroed first.
-    if key in written:
-        block += part
-    else:
-        block.copy_(part)
-        written.add(key)
+def _write(block_PN: Tensor, factors: list[Factors]) -> None:
+    # The first product is written, not added, so that the Jacobian need not be zeroed first.
+    if not factors:
+        block_PN.zero_()
+    for index, (left_GN, right_FN) in enumerate(factors):
+        if right_FN is None:
+            block_PN.copy_(left_GN) if index == 0 else block_PN.add_(left_GN)
+            continue
+        block_GFN = block_PN.unflatten(0, (len(left_GN), len(right_FN)))
+        if index == 0:
+            torch.mul(left_GN[:, None], right_FN[None], out=block_GFN)
+        else:
+            block_GFN.addcmul_(left_GN[:, None], right_FN[None])

@@ -10,12 +10,14 @@ R = residuals in one column, P = parameters.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
 
-from zoo.derivatives.jacobian import _columns, _copies, _refuse_others, offsets_of
+from zoo.derivatives.jacobian import Factors, outer_factors
 from zoo.derivatives.jets import linear_calls
+from zoo.derivatives.per_point import copies_per_point
 
 
 @dataclass(frozen=True)
@@ -91,28 +93,25 @@ class JacobianProducts:
 
 def jacobian_products(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, JacobianProducts]:
     """(residuals [N, K], their Jacobian [N * K, P] as an operator); arguments and errors of `residual_jacobian`."""
-    with torch.enable_grad(), linear_calls() as calls, _copies() as copies:
+    with torch.enable_grad(), linear_calls() as calls, copies_per_point() as copies:
         rows = residuals()
     rows_NK = rows[:, None] if rows.dim() == 1 else rows
     n, k = rows_NK.shape
-    offsets, width = _columns(parameters)
-    outputs = [call.outputs_CNG for call in calls]
-    singles = [(key, copy) for key, several in copies.items() for copy in several]
-    others = [p for p in parameters if id(p) not in offsets_of(calls) and id(p) not in copies]
-    wanted, factors = [*outputs, *(copy for _, copy in singles), *others], []
-    for column in range(k if wanted and rows_NK.requires_grad else 0):
-        got = torch.autograd.grad(rows_NK[:, column].sum(), wanted, allow_unused=True, retain_graph=column + 1 < k)
-        _refuse_others(got[len(wanted) - len(others) :])
-        pieces = _Pieces(slice(column, n * k, k), offsets)
-        for call, delta_CNG in zip(calls, got, strict=False):
-            if delta_CNG is not None:
-                pieces.add(call.weight, delta_CNG, call.inputs_CNF)
-                pieces.add(call.bias, delta_CNG[:1], torch.ones_like(delta_CNG[:1, :, :1]))
-        for (key, copy), gradient_N in zip(singles, got[len(outputs) :], strict=False):
-            if gradient_N is not None:
-                pieces.add_at(key, 1, gradient_N[None, :, None], torch.ones_like(copy)[None, :, None])
-        factors += pieces.factors()
-    return rows_NK.detach(), JacobianProducts((n * k, width), tuple(factors))
+    ends = list(accumulate((parameter.numel() for parameter in parameters), initial=0))
+    factors = []
+    for column in range(k):
+        found = outer_factors(rows_NK[:, column], calls, list(copies.values()), parameters, keep=column + 1 < k)
+        for parameter, columns in zip(parameters, pairwise(ends), strict=True):
+            if pairs := found.get(id(parameter)):
+                factors.append(_factor(slice(column, n * k, k), slice(*columns), pairs))
+    return rows_NK.detach(), JacobianProducts((n * k, ends[-1]), tuple(factors))
+
+
+def _factor(rows: slice, columns: slice, pairs: list[Factors]) -> Factor:
+    ones_1N = torch.ones_like(pairs[0][0][:1])
+    deltas_CNG = torch.stack([left_GN.t() for left_GN, _ in pairs])
+    inputs_CNF = torch.stack([(ones_1N if right_FN is None else right_FN).t() for _, right_FN in pairs])
+    return Factor(rows, columns, deltas_CNG, inputs_CNF.detach())
 
 
 def stacked(parts: Sequence[JacobianProducts]) -> JacobianProducts:
@@ -124,27 +123,3 @@ def stacked(parts: Sequence[JacobianProducts]) -> JacobianProducts:
             factors.append(replace(factor, rows=rows))
         start += part.shape[0]
     return JacobianProducts((start, parts[0].shape[1]), tuple(factors))
-
-
-class _Pieces:
-    """What the uses of each parameter add to its factor: further coefficients."""
-
-    def __init__(self, rows: slice, offsets: dict[int, int]):
-        self.rows, self.offsets = rows, offsets
-        self.found: dict[int, tuple[int, list[Tensor], list[Tensor]]] = {}
-
-    def add(self, parameter: Tensor | None, deltas_CNG: Tensor, inputs_CNF: Tensor) -> None:
-        if parameter is not None:
-            self.add_at(id(parameter), parameter.numel(), deltas_CNG, inputs_CNF)
-
-    def add_at(self, key: int, size: int, deltas_CNG: Tensor, inputs_CNF: Tensor) -> None:
-        if key in self.offsets:
-            _, deltas, inputs = self.found.setdefault(key, (size, [], []))
-            deltas.append(deltas_CNG)
-            inputs.append(inputs_CNF.detach())
-
-    def factors(self) -> list[Factor]:
-        return [
-            Factor(self.rows, slice(self.offsets[key], self.offsets[key] + size), torch.cat(deltas), torch.cat(inputs))
-            for key, (size, deltas, inputs) in self.found.items()
-        ]

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from zoo.derivatives.per_point import beside
 from zoo.derivatives.smooth import SMOOTH
 from zoo.derivatives.space import JetSpace
 from zoo.errors import InputError
@@ -31,6 +32,11 @@ from zoo.errors import InputError
 
 class NoJetRule(InputError):
     """A function through which a jet cannot go."""
+
+    @property
+    def short(self) -> str:
+        """What is missing, without the mend."""
+        return str(self).split(";")[0].split(",")[0]
 
 
 @dataclass(frozen=True)
@@ -91,35 +97,39 @@ class Jet:
             return Jet(self.space, self.coefficients_CNF + other.coefficients_CNF)
         wide = torch.broadcast_shapes(self.shape, getattr(other, "shape", ()))
         sum_CNF = self.coefficients_CNF.expand(-1, *wide).clone()
-        sum_CNF[0] += other
+        sum_CNF[0] += self._beside(other)
         return Jet(self.space, sum_CNF)
 
     def __mul__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
-            return Jet(self.space, self.coefficients_CNF * other)
+            return Jet(self.space, self.coefficients_CNF * self._beside(other))
         return Jet(self.space, _Product.apply(self.coefficients_CNF, other.coefficients_CNF, self.space))
 
-    def __neg__(self) -> "Jet":
-        return self * -1.0
+    def _beside(self, other: Any) -> Any:
+        return beside(other, len(self.coefficients_CNF[0]), 2)
 
+    def __neg__(self) -> "Jet":
+        return Jet(self.space, -self.coefficients_CNF)
+
+    # By methods and not by operators below: torch.compile sends an operator with a jet to `__torch_function__`.
     def __sub__(self, other: Any) -> "Jet":
-        return self + -other
+        return self.__add__(other.__neg__()) if isinstance(other, Jet) else self.__neg__().__add__(other).__neg__()
 
     def __rsub__(self, other: Any) -> "Jet":
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __truediv__(self, other: Any) -> "Jet":
-        return self * torch.reciprocal(other) if isinstance(other, Jet) else self * (1 / other)
+        return self.__mul__(torch.reciprocal(other) if isinstance(other, Jet) else 1 / self._beside(other))
 
     def __rtruediv__(self, other: Any) -> "Jet":
-        return torch.reciprocal(self) * other
+        return torch.reciprocal(self).__mul__(other)
 
     def __pow__(self, exponent: int) -> "Jet":
         if not isinstance(exponent, int) or exponent < 1:
             raise NoJetRule(f"Jet: expected a whole power of 1 or more, got {exponent!r}; write it with exp and log")
         out = self
         for _ in range(exponent - 1):
-            out = out * self
+            out = out.__mul__(self)
         return out
 
     __radd__, __rmul__ = __add__, __mul__
@@ -158,13 +168,19 @@ def jet_of(points_ND: Tensor, space: JetSpace) -> Jet:
 class _Linear(torch.autograd.Function):
     """x W' on every derivative, the bias on the value alone, in one product."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, x_CNF: Tensor, weight_GF: Tensor, bias_G: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x_CNF, weight_GF)
+    def forward(x_CNF: Tensor, weight_GF: Tensor, bias_G: Tensor | None) -> Tensor:
         out_CNG = _product_of(weight_GF, x_CNF)
         if bias_G is not None:
             out_CNG[0] += bias_G
         return out_CNG
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        x_CNF, weight_GF, _ = inputs
+        ctx.save_for_backward(x_CNF, weight_GF)
 
     @staticmethod
     def backward(ctx: Any, grad_CNG: Tensor) -> tuple[Tensor | None, ...]:
@@ -188,7 +204,9 @@ def _product_of(weight_GF: Tensor, x_CNF: Tensor) -> Tensor:
 
 def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     calls = _CALLS.get()
-    if calls is None or not any(one is not None and one.requires_grad for one in (weight, bias)):  # a frozen layer
+    # A weight made of others, such as a weight norm's, stays in the graph: the Jacobian would lose them silently.
+    frozen = not any(one is not None and one.requires_grad for one in (weight, bias))
+    if calls is None or frozen or weight.grad_fn is not None:
         return Jet(jet.space, _Linear.apply(jet.coefficients_CNF, weight, bias))
     out = _Linear.apply(jet.coefficients_CNF, weight.detach(), None if bias is None else bias.detach())
     if not out.requires_grad:
@@ -200,15 +218,20 @@ def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
 class _Product(torch.autograd.Function):
     """Leibniz: a times b's value and b times a's value at once, then `space.crosses`."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, a_CNF: Tensor, b_CNF: Tensor, space: JetSpace) -> Tensor:
-        ctx.save_for_backward(a_CNF, b_CNF)
-        ctx.space = space
+    def forward(a_CNF: Tensor, b_CNF: Tensor, space: JetSpace) -> Tensor:
         out = a_CNF * b_CNF[0]
-        out[1:].addcmul_(a_CNF[:1], b_CNF[1:])
+        _add_product(out[1:], a_CNF[:1], b_CNF[1:])
         for place, weight, (i, j) in space.crosses:
-            out[place].addcmul_(a_CNF[i], b_CNF[j], value=weight)
+            _add_product(out[place], a_CNF[i], b_CNF[j], weight)
         return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        a_CNF, b_CNF, ctx.space = inputs
+        ctx.save_for_backward(a_CNF, b_CNF)
 
     @staticmethod
     def backward(ctx: Any, grad_CNF: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -226,9 +249,9 @@ class _Product(torch.autograd.Function):
 def _to_factor(grad_CNF: Tensor, other_CNF: Tensor, crosses: Sequence) -> Tensor:
     out = grad_CNF * other_CNF[0]
     for place in range(1, len(out)):
-        out[0].addcmul_(grad_CNF[place], other_CNF[place])
+        _add_product(out[0], grad_CNF[place], other_CNF[place])
     for place, weight, (i, j) in crosses:
-        out[i].addcmul_(grad_CNF[place], other_CNF[j], value=weight)
+        _add_product(out[i], grad_CNF[place], other_CNF[j], weight)
     return out
 
 
@@ -239,11 +262,11 @@ class _Elementwise(torch.autograd.Function):
     terms with f'' and higher, `space.bends`.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, z_CNF: Tensor, space: JetSpace, function: Callable) -> Tensor:
+    def forward(z_CNF: Tensor, space: JetSpace, function: Callable) -> Tensor:
         value = function(z_CNF[0])
-        ctx.save_for_backward(z_CNF, value)
-        ctx.space, ctx.function = space, function
         if len(z_CNF) == 1:
             return value[None]
         z = z_CNF.unbind()
@@ -251,26 +274,36 @@ class _Elementwise(torch.autograd.Function):
         out = z_CNF * f[1]
         out[0] = value
         for place, m, weight, places in space.bends:
-            out[place].addcmul_(f[m], _product(z, places), value=weight)
+            _add_product(out[place], f[m], _product(z, places), weight)
         return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        z_CNF, ctx.space, ctx.function = inputs
+        ctx.save_for_backward(z_CNF, output)
 
     @staticmethod
     def backward(ctx: Any, grad_CNF: Tensor) -> tuple[Tensor, None, None]:
         # d/dz0: every f^(m) becomes f^(m+1). d/dz_k: every product of coefficients loses one factor z_k.
-        z_CNF, value = ctx.saved_tensors
-        z, grad = z_CNF.unbind(), grad_CNF.unbind()
-        if torch.is_grad_enabled():  # differentiated once more: the saved value has no graph
-            value = ctx.function(z[0])
+        z_CNF, out_CNF = ctx.saved_tensors
+        z, grad, value = z_CNF.unbind(), grad_CNF.unbind(), out_CNF[0]
         f = [value, *SMOOTH[ctx.function](z[0], value, ctx.space.highest + 1)]
         out = grad_CNF * f[1]
         to_value = out[0]
         for of_place, z_place in zip(grad[1:], z[1:], strict=True):
-            to_value.addcmul_(f[2], of_place * z_place)
+            _add_product(to_value, f[2], of_place * z_place)
         for place, m, weight, places in ctx.space.bends:
-            to_value.addcmul_(f[m + 1], grad[place] * _product(z, places), value=weight)
+            _add_product(to_value, f[m + 1], grad[place] * _product(z, places), weight)
         for place, m, k, weight, rest in ctx.space.bend_partials:
-            out[k].addcmul_(grad[place] * f[m], _product(z, rest), value=weight)
+            _add_product(out[k], grad[place] * f[m], _product(z, rest), weight)
         return out, None, None
+
+
+def _add_product(out: Tensor, a: Tensor, b: Tensor, weight: float = 1.0) -> None:
+    if torch._C._are_functorch_transforms_active():  # vmap has no rule for addcmul_
+        out += a * b * weight
+    else:
+        out.addcmul_(a, b, value=weight)
 
 
 def _product(z: Sequence[Tensor], places: Sequence[int]) -> Tensor:
@@ -283,22 +316,37 @@ def _product(z: Sequence[Tensor], places: Sequence[int]) -> Tensor:
 def _cat(jets: list[Any], dim: int = -1) -> Jet:
     if dim not in (-1, 1) or not all(isinstance(one, Jet) for one in jets):
         raise NoJetRule("Jet: expected torch.cat of jets along their last dimension; mend the net")
-    return Jet(jets[0].space, torch.cat([one.coefficients_CNF for one in jets], -1))
+    parts = [one.coefficients_CNF.permute(2, 0, 1) for one in jets]  # points stay innermost in memory
+    return Jet(jets[0].space, torch.cat(parts).permute(1, 2, 0))
+
+
+def _add(a: Any, b: Any) -> Jet:
+    return a.__add__(b) if isinstance(a, Jet) else b.__add__(a)
+
+
+def _sub(a: Any, b: Any) -> Jet:
+    return a.__sub__(b) if isinstance(a, Jet) else b.__rsub__(a)
+
+
+def _mul(a: Any, b: Any) -> Jet:
+    return a.__mul__(b) if isinstance(a, Jet) else b.__mul__(a)
+
+
+def _div(a: Any, b: Any) -> Jet:
+    return a.__truediv__(b) if isinstance(a, Jet) else b.__rtruediv__(a)
 
 
 _RULES: dict[Callable, Callable] = {
     functional.linear: _linear,
+    functional.dropout: lambda jet, p=0.0, training=True, inplace=False: _no_dropout(jet, p, training),
     torch.cat: _cat,
-    torch.add: lambda a, b: a + b,
-    torch.Tensor.add: lambda a, b: b + a if isinstance(b, Jet) else a + b,
-    torch.sub: lambda a, b: -b + a if isinstance(b, Jet) else a - b,
-    torch.mul: lambda a, b: b * a if isinstance(b, Jet) else a * b,
-    torch.Tensor.mul: lambda a, b: b * a if isinstance(b, Jet) else a * b,
-    torch.Tensor.__rsub__: lambda a, b: b - a,
-    torch.Tensor.sub: lambda a, b: -b + a,
-    torch.neg: lambda a: -a,
-    torch.div: lambda a, b: a / b,
-    torch.nn.functional.dropout: lambda jet, p=0.0, training=True, inplace=False: _no_dropout(jet, p, training),
+    torch.neg: Jet.__neg__,
+    torch.Tensor.__rsub__: lambda a, b: _sub(b, a),
+    torch.Tensor.__rtruediv__: lambda a, b: _div(b, a),
+    **dict.fromkeys([torch.add, torch.Tensor.add], _add),
+    **dict.fromkeys([torch.sub, torch.Tensor.sub], _sub),
+    **dict.fromkeys([torch.mul, torch.Tensor.mul], _mul),
+    **dict.fromkeys([torch.div, torch.Tensor.div], _div),
 }
 
 

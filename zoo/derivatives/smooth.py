@@ -107,6 +107,7 @@ SMOOTH: dict[Callable, Derivatives] = {
     torch.sqrt: _power(0.5),
     torch.reciprocal: _power(-1.0),
     torch.square: _power(2.0),
+    torch.special.ndtr: _normal_cdf_derivatives,
     functional.softplus: _softplus,
     functional.silu: _times_z(torch.sigmoid, _sigmoid),
     functional.gelu: _times_z(_normal_cdf, _normal_cdf_derivatives),

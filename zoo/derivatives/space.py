@@ -45,6 +45,8 @@ class JetSpace:
                     f"derivative {name!r}: expected up to {MAX_ORDER} of the letters {''.join(self.coordinates)}, or "
                     f"{LAPLACIAN}; mend the equation"
                 )
+        # Found now, because torch.compile cannot trace how a cached property is found.
+        _ = self.names, self.space, self.crosses, self.bends, self.bend_partials, self.highest
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 Legend: R = residuals, P = parameters. J is a matrix or anything with `J @ v` and `J.t() @ u`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,12 @@ from torch import Tensor
 
 
 def by_conjugate_gradients(
-    jacobian: Any, b_R: Tensor, damp_P: Tensor, preconditioner_P: Tensor, tolerance: float, limit: int
+    jacobian: Any,
+    b_R: Tensor,
+    damp_P: Tensor,
+    preconditioned: Callable[[Tensor], Tensor],
+    tolerance: float,
+    limit: int,
 ) -> tuple[Tensor, int]:
     """(x [P], iterations), by conjugate gradients on the normal equations in their stable form.
 
@@ -21,17 +27,17 @@ def by_conjugate_gradients(
         jacobian: J.
         b_R: right-hand side.
         damp_P: damping of every parameter.
-        preconditioner_P: diagonal of J'J + diag(damp), or near it.
-        tolerance: of the gradient of the objective, relative to its start, in the preconditioner's norm.
+        preconditioned: v -> M^-1 v, M symmetric, definite and near J'J + diag(damp) up to a factor.
+        tolerance: of the gradient of the objective, relative to its start, in the norm of M^-1.
         limit: of iterations.
 
-    >>> x, n = by_conjugate_gradients(torch.eye(2), torch.ones(2), torch.ones(2), torch.ones(2), 1e-6, 9)
+    >>> x, n = by_conjugate_gradients(torch.eye(2), torch.ones(2), torch.ones(2), lambda v: v, 1e-6, 9)
     >>> x.tolist(), n
     ([0.5, 0.5], 1)
     """
     x_P, rest_R = torch.zeros_like(damp_P), b_R.clone()
     slope_P = jacobian.t() @ rest_R
-    scaled_P = slope_P / preconditioner_P
+    scaled_P = preconditioned(slope_P)
     direction_P, size = scaled_P.clone(), float(slope_P @ scaled_P)
     goal = size * tolerance**2
     for iteration in range(limit):
@@ -43,7 +49,7 @@ def by_conjugate_gradients(
         x_P += step * direction_P
         rest_R -= step * image_R
         slope_P = jacobian.t() @ rest_R - damp_P * x_P
-        scaled_P = slope_P / preconditioner_P
+        scaled_P = preconditioned(slope_P)
         size, before = float(slope_P @ scaled_P), size
         direction_P = scaled_P + (size / before) * direction_P
     return x_P, limit

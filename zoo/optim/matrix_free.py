@@ -13,6 +13,7 @@ from zoo.optim.clipping import positive
 from zoo.optim.damped_least_squares import KernelSystem, by_conjugate_gradients
 from zoo.optim.flat import parameter_vector, trained_parameters, write_vector
 from zoo.optim.linearised import Linearised, linearised
+from zoo.optim.nystrom import inverse_near, nystrom
 
 Space = Literal["parameters", "residuals", "auto"]
 
@@ -20,9 +21,10 @@ Space = Literal["parameters", "residuals", "auto"]
 class MatrixFreeLevenbergMarquardt(Optimizer):
     """(J'J + damping D) delta = -J'r, D = diag(J'J), without J'J; then w + delta + a / 2 as `LevenbergMarquardt`.
 
-    In the space of parameters by conjugate gradients with the Jacobi preconditioner: memory of a few vectors. In the
-    space of residuals, delta = -D^-1 J' (J D^-1 J' + damping)^-1 r, by Cholesky: R^2 numbers and R^3 / 3 operations,
-    exact, and the better choice where points are fewer than parameters.
+    In the space of parameters by conjugate gradients, preconditioned by D (Jacobi) and a randomised Nystrom
+    approximation of what D leaves: memory of `rank` vectors. In the space of residuals by Cholesky of
+    J D^-1 J' + damping, delta = -D^-1 J' (...)^-1 r: R^2 numbers and R^3 / 3 operations, exact, and the better choice
+    where points are fewer than parameters.
 
     Args:
         params: parameters, all of one dtype; float64 is meant.
@@ -35,6 +37,8 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
         trials: refused trials before the step is given up, parameters as before.
         tolerance: relative accuracy of the conjugate gradients.
         iterations: of the conjugate gradients, at most.
+        rank: of their Nystrom preconditioner, as many products with J'J a step; 0 is Jacobi alone.
+        seed: of its test vectors.
 
     Raises:
         InputError: an argument out of its range; `step` without residuals and Jacobian.
@@ -55,14 +59,16 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
         trials: int = 12,
         tolerance: float = 1e-3,
         iterations: int = 200,
+        rank: int = 50,
+        seed: int = 0,
     ):
         name = type(self).__name__
         if space not in ("parameters", "residuals", "auto"):
             raise InputError(f"{name}.space: expected parameters, residuals or auto, got {space}; choose one")
-        if grow <= 1 or not 0 < shrink < 1 or trials < 1 or iterations < 1 or not 0 < tolerance < 1:
+        if grow <= 1 or not 0 < shrink < 1 or not 0 < tolerance < 1 or min(trials, iterations, rank + 1) < 1:
             raise InputError(
-                f"{name}: expected grow > 1, 0 < shrink < 1, 0 < tolerance < 1, trials and iterations >= 1, got "
-                f"{grow}, {shrink}, {tolerance}, {trials} and {iterations}; mend the recipe"
+                f"{name}: expected grow > 1, 0 < shrink < 1, 0 < tolerance < 1, trials and iterations >= 1, rank >= 0, "
+                f"got {grow}, {shrink}, {tolerance}, {trials}, {iterations} and {rank}; mend the recipe"
             )
         positive(f"{name}.damping", damping)
         positive(f"{name}.bend", bend)
@@ -77,6 +83,8 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
             "trials": trials,
             "tolerance": tolerance,
             "iterations": iterations,
+            "rank": rank,
+            "seed": seed,
         }
         super().__init__(params, defaults)
         self.readings: dict[str, float] = {}
@@ -95,7 +103,11 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
         self.readings = {"damping": damping, "gain_ratio": 0.0, "acceleration": 0.0, "trials": 0.0, "iterations": 0.0}
         if not math.isfinite(cost):
             return residuals_R.new_tensor(cost)
-        before_P, system = parameter_vector(parameters), _System(residuals_R, jacobian, group)
+        before_P, system = (
+            parameter_vector(parameters),
+            _System(residuals_R, jacobian, group, int(state.get("steps", 0))),
+        )
+        state["steps"] = state.get("steps", 0) + 1
         for trial in range(group["trials"]):
             self.readings |= {"damping": damping, "trials": trial + 1.0}
             if self._try(closure, system, before_P, parameters, cost, damping):
@@ -143,7 +155,7 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
 class _System:
     """The damped systems of one linearisation, solved in the space that the group names."""
 
-    def __init__(self, residuals_R: Tensor, jacobian: Any, group: dict[str, Any]):
+    def __init__(self, residuals_R: Tensor, jacobian: Any, group: dict[str, Any], steps: int):
         self.residuals_R, self.jacobian, self.iterations = residuals_R, jacobian, 0
         self._tolerance, self._limit = group["tolerance"], group["iterations"]
         squares_P = jacobian.column_squares()
@@ -152,14 +164,26 @@ class _System:
         fewer = group["space"] == "auto" and len(residuals_R) <= len(squares_P)
         in_residuals = group["space"] == "residuals" or fewer
         self._kernel = KernelSystem(jacobian, self._scale_P, len(residuals_R)) if in_residuals else None
+        self._root_P, self._near = self._scale_P.sqrt(), None
+        if group["rank"] and not in_residuals:
+            generator = torch.Generator().manual_seed(group["seed"] * 1_000_003 + steps)
+            self._near = nystrom(self._scaled_gram, self._root_P, group["rank"], generator)
+
+    def _scaled_gram(self, vector_P: Tensor) -> Tensor:
+        """D^-1/2 J'J D^-1/2 v."""
+        return (self.jacobian.t() @ (self.jacobian @ (vector_P / self._root_P))) / self._root_P
 
     def solve(self, b_R: Tensor, damping: float) -> Tensor | None:
         """argmin |J x - b|^2 + damping x'Dx."""
         if self._kernel is not None:
             return self._kernel.solve(b_R, damping)
-        damp_P = damping * self._scale_P
+        near = inverse_near(*self._near, damping) if self._near else lambda v_P: v_P
+
+        def preconditioned(v_P: Tensor) -> Tensor:
+            return near(v_P / self._root_P) / self._root_P
+
         x_P, spent = by_conjugate_gradients(
-            self.jacobian, b_R, damp_P, self._scale_P + damp_P, self._tolerance, self._limit
+            self.jacobian, b_R, damping * self._scale_P, preconditioned, self._tolerance, self._limit
         )
         self.iterations += spent
         return x_P

@@ -9,21 +9,22 @@ Legend: R = residuals, P = parameters.
 import torch
 from torch import Tensor
 
+from zoo.optim.normal import pivots
+
 
 class OrthogonalSystem:
-    """J = Q R once, then [R; sqrt(damping D)] = Q' R' for every damping.
+    """J = Q R once, then [R; sqrt(damping D)] = Q' R' for every damping, D the diagonal of J'J.
 
     Args:
         jacobian_RP: J.
-        scale_P: D, positive.
 
-    >>> system = OrthogonalSystem(torch.eye(2), torch.ones(2))
+    >>> system = OrthogonalSystem(torch.eye(2))
     >>> system.solve(torch.tensor([1.0, 2.0]), 1.0)
     tensor([0.5000, 1.0000])
     """
 
-    def __init__(self, jacobian_RP: Tensor, scale_P: Tensor):
-        self._root_P = scale_P.sqrt()
+    def __init__(self, jacobian_RP: Tensor):
+        self._root_P = pivots(jacobian_RP.square().sum(0)).sqrt()
         self._first = torch.geqrf(jacobian_RP / self._root_P)
         self._damped: tuple[float, Tensor, Tensor] | None = None
 

@@ -6,7 +6,7 @@ from tasks.pde.networks.sine import Sine
 
 
 class RandomFeatures(nn.Module):
-    """sum_i c_i s(w_i x + b_i), w and b uniform and fixed, c trained: a random feature net, or extreme learning machine.
+    """sum_i c_i s(w_i x + b_i), w and b uniform and fixed, c trained: random features, or an extreme learning machine.
 
     A linear equation becomes linear least squares, which a few steps of Levenberg-Marquardt solve to rounding; a
     nonlinear one keeps its minimum but loses the valleys that training the hidden layer makes. Huang, Zhu and Siew

@@ -8,7 +8,9 @@ from tasks.pde.references.grid import axes_of, grid_of
 from tasks.pde.references.korteweg_de_vries import korteweg_de_vries
 from tasks.pde.references.kuramoto_sivashinsky import kuramoto_sivashinsky
 from tasks.pde.references.lid import regular_lid, sliding_lid
+from tasks.pde.references.reaction_diffusion import reaction_diffusion
 from tasks.pde.references.schroedinger import schroedinger
+from tasks.pde.references.stiff import robertson, stiff, van_der_pol
 
 __all__ = [
     "allen_cahn",
@@ -19,7 +21,11 @@ __all__ = [
     "grid_of",
     "korteweg_de_vries",
     "kuramoto_sivashinsky",
+    "reaction_diffusion",
     "regular_lid",
+    "robertson",
     "schroedinger",
     "sliding_lid",
+    "stiff",
+    "van_der_pol",
 ]

@@ -17,6 +17,7 @@ from tasks.pde.weights.relobralo import balanced, kept
 from zoo.cli.main import main
 from zoo.errors import InputError
 from zoo.optim import LevenbergMarquardt
+from zoo.training.record import read_record
 
 
 def tensor(*values):
@@ -267,9 +268,41 @@ def test_a_resumed_run_goes_on_to_the_bit(here, rule):
     assert all(value.equal(resumed[name]) for name, value in whole.items())
 
 
-def test_weights_are_in_the_record(here):
-    from zoo.training.record import read_record
+def test_weights_are_constant_within_a_step_that_evaluates_several_times(here, monkeypatch):
+    seen = []
+    original = PhysicsInformed.loss
 
+    def noted(self, net, points):
+        seen.append(
+            (self.trainer.global_step, float(self.balance.factor("initial", torch.zeros(1))), points["equation"])
+        )
+        return original(self, net, points)
+
+    monkeypatch.setattr(PhysicsInformed, "loss", noted)
+    optimizer = "{class_path: torch.optim.LBFGS, init_args: {line_search_fn: strong_wolfe, max_iter: 4}}"
+    words = ["--model.weighting=tasks.pde.weights.NTK", "--model.weighting.every=1", "--model.sampling.keep=0.5"]
+    words += ["--trainer.max_epochs=1", f"--model.optimizer={optimizer}"]
+    assert main(["fit", "pde/heat", *SOFT, *words]) == 0
+    steps = {step for step, *_ in seen}
+    assert len(seen) > 3 * len(steps) and steps == {0, 1, 2}
+    for step in steps:
+        (weight, points), *rest = [(weight, points) for at, weight, points in seen if at == step]
+        assert all(one == weight and other.equal(points) for one, other in rest)
+    assert len({weight for _, weight, _ in seen}) == 3
+
+
+@pytest.mark.parametrize("aggregator", ["UPGrad", "ConFIG"])
+def test_conflict_free_gradients_in_a_recipe(here, aggregator):
+    pytest.importorskip("torchjd")
+    inner = "{aggregator: torchjd.aggregation." + aggregator + "}"
+    rule = "{class_path: tasks.pde.weights.ConflictFree, init_args: " + inner + "}"
+    optimizer = "{class_path: torch.optim.Adam, init_args: {lr: 0.01}}"
+    assert main(["fit", "pde/heat", *SOFT, f"--model.weighting={rule}", f"--model.optimizer={optimizer}"]) == 0
+    values = read_record(here / "runs/pde/heat/1/record.sqlite").series("weight/initial")[""].values
+    assert len(values) == 9 and len(set(values)) == 9
+
+
+def test_weights_are_in_the_record(here):
     assert main(["fit", "pde/heat", *SOFT, *STATEFUL["norms"]]) == 0
     record = read_record(here / "runs/pde/heat/1/record.sqlite")
     values = record.series("weight/initial")[""].values
@@ -321,8 +354,13 @@ def fitted(steps, **kwargs):
 
 @pytest.mark.parametrize(
     "kwargs",
-    [{"weighting": NTK(every=10)}, {"weighting": GradientNorms(every=5)}, {"causal": Causal(slabs=5)}],
-    ids=["NTK", "GradientNorms", "Causal"],
+    [
+        {"weighting": NTK(every=10)},
+        pytest.param({"weighting": GradientNorms(every=5)}, marks=pytest.mark.slow),
+        pytest.param({"weighting": ReLoBRaLo(decay=0.9)}, marks=pytest.mark.slow),
+        pytest.param({"causal": Causal(slabs=5)}, marks=pytest.mark.slow),
+    ],
+    ids=["NTK", "GradientNorms", "ReLoBRaLo", "Causal"],
 )
 def test_least_squares_with_weights_solves_the_equation(kwargs):
     assert fitted(60, **kwargs) < 1e-4

@@ -11,6 +11,7 @@ from zoo.derivatives.space import JetSpace
 from zoo.errors import InputError
 from zoo.optim import MatrixFreeLevenbergMarquardt
 from zoo.optim.damped_least_squares import KernelSystem, by_conjugate_gradients
+from zoo.optim.nystrom import inverse_near, nystrom
 
 SPACE = JetSpace(("t", "x"), frozenset({"t", "xx"}))
 
@@ -97,7 +98,7 @@ def test_both_spaces_solve_the_normal_equations(shape):
     scale, damping = J.square().sum(0), 0.03
     expected = torch.linalg.solve(J.t() @ J + torch.diag(damping * scale), J.t() @ b)
     operator = dense_operator(J)
-    x, spent = by_conjugate_gradients(operator, b, damping * scale, (1 + damping) * scale, 1e-12, 200)
+    x, spent = by_conjugate_gradients(operator, b, damping * scale, lambda v: v / scale, 1e-12, 200)
     torch.testing.assert_close(x, expected, rtol=1e-8, atol=1e-12)
     assert spent <= min(shape) + 5  # Jacobi makes the spectrum 1 + damping at most min(shape) times apart
     torch.testing.assert_close(
@@ -108,14 +109,55 @@ def test_both_spaces_solve_the_normal_equations(shape):
 def test_conjugate_gradients_stop_where_told():
     generator = torch.Generator().manual_seed(3)
     J, b = (torch.randn(s, generator=generator, dtype=torch.float64) for s in ((60, 30), (60,)))
-    damp, jacobi = torch.zeros(30, dtype=torch.float64), J.square().sum(0)
+    damp, squares = torch.zeros(30, dtype=torch.float64), J.square().sum(0)
+
+    def jacobi(v):
+        return v / squares
+
     _, spent = by_conjugate_gradients(J, b, damp, jacobi, 1e-12, 7)
     assert spent == 7
     x, spent = by_conjugate_gradients(J, b, damp, jacobi, 1e-3, 100)
     slope = J.t() @ (b - J @ x)
-    ratio = (slope.square() / jacobi).sum() / ((J.t() @ b).square() / jacobi).sum()
+    ratio = (slope.square() / squares).sum() / ((J.t() @ b).square() / squares).sum()
     assert ratio.sqrt() <= 1e-3 and 3 < spent < 30
     assert by_conjugate_gradients(J, torch.zeros(60, dtype=torch.float64), damp, jacobi, 1e-3, 9)[1] == 0
+
+
+def decaying(size, seed=4):
+    """A matrix [size, size] with eigenvalues 1, 1/2, 1/4, ..."""
+    basis, _ = torch.linalg.qr(
+        torch.randn(size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    )
+    return basis @ torch.diag(0.5 ** torch.arange(size, dtype=torch.float64)) @ basis.t()
+
+
+def test_nystrom_is_exact_on_a_matrix_of_its_rank():
+    root = torch.randn(40, 7, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    low = root @ root.t()
+    vectors, values = nystrom(lambda v: low @ v, low[0], 9, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.t(), low, rtol=0, atol=1e-11)
+    torch.testing.assert_close(vectors.t() @ vectors, torch.eye(9, dtype=torch.float64))
+    assert values[7:].max() < 1e-11
+
+
+def test_nystrom_is_near_the_largest_eigenvalues_from_below():
+    A = decaying(40)
+    _, values = nystrom(lambda v: A @ v, A[0], 12, torch.Generator().manual_seed(1))
+    exact = 0.5 ** torch.arange(12, dtype=torch.float64)
+    assert (values <= exact + 1e-14).all()
+    torch.testing.assert_close(values[:6], exact[:6], rtol=1e-2, atol=0)
+
+
+def test_nystrom_preconditions():
+    """For a square root J of the matrix: far fewer iterations to the same answer."""
+    A, damping = decaying(60), 1e-9
+    J, b = torch.linalg.cholesky(A + 1e-14 * torch.eye(60)).t(), torch.ones(60, dtype=torch.float64)
+    damp = torch.full((60,), damping, dtype=torch.float64)
+    near = nystrom(lambda v: J.t() @ (J @ v), b, 25, torch.Generator().manual_seed(0))
+    _, slow = by_conjugate_gradients(J, b, damp, lambda v: v, 1e-10, 1000)
+    quick, fast = by_conjugate_gradients(J, b, damp, inverse_near(*near, damping), 1e-10, 1000)
+    expected = torch.linalg.solve(J.t() @ J + torch.diag(damp), J.t() @ b)
+    assert (quick - expected).norm() < 1e-6 * expected.norm() and fast * 3 < slow, (fast, slow)
 
 
 def step_of_the_formulas(residuals, net, damping, accelerate):
@@ -146,13 +188,13 @@ def closure_of(residuals, parameters):
 
 
 @pytest.mark.parametrize("accelerate", [False, True])
-@pytest.mark.parametrize("space", ["parameters", "residuals"])
-def test_a_step_is_that_of_the_dense_formulas(case, space, accelerate):
+@pytest.mark.parametrize(("space", "rank"), [("parameters", 0), ("parameters", 20), ("residuals", 0)])
+def test_a_step_is_that_of_the_dense_formulas(case, space, rank, accelerate):
     net, _, residuals = case
     before = nn.utils.parameters_to_vector(net.parameters()).detach().clone()
     expected = step_of_the_formulas(residuals, net, 300.0, accelerate)
     optimizer = MatrixFreeLevenbergMarquardt(
-        net.parameters(), space, damping=300.0, accelerate=accelerate, tolerance=1e-13, iterations=2000
+        net.parameters(), space, damping=300.0, accelerate=accelerate, tolerance=1e-13, iterations=2000, rank=rank
     )
     optimizer.step(closure_of(residuals, list(net.parameters())))
     assert optimizer.readings["trials"] == 1
@@ -183,6 +225,7 @@ def test_it_learns(case, space):
     ("options", "says"),
     [
         ({"space": "both"}, "parameters, residuals or auto"),
+        ({"rank": -1}, "rank >= 0"),
         ({"tolerance": 1.0}, "0 < tolerance < 1"),
         ({"damping": 0.0}, r"MatrixFreeLevenbergMarquardt\.damping"),
     ],

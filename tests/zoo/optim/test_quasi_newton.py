@@ -185,20 +185,37 @@ def test_the_pairs_are_of_one_batch_however_the_points_change(iterations):
         )
 
 
-def test_a_step_that_helps_nothing_begins_anew_and_leaves_the_parameters():
+def test_steps_that_help_nothing_leave_the_parameters_and_the_second_begins_anew():
     w = nn.Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64))
     optimizer = BFGS([w], iterations=3, evaluations=5)
-    optimizer.step(closure_of(optimizer, lambda: w.square().sum()))
-    before = w.detach().clone()
-    calls = iter(range(1000))
+    optimizer.step(closure_of(optimizer, lambda: w.square().sum() + (w**4).sum()))
+    before, calls = w.detach().clone(), iter(range(1000))
 
     def rising():
         w.grad = torch.ones_like(w)
         return torch.tensor(float(next(calls)))
 
-    optimizer.step(rising)
-    assert w.detach().equal(before) and "inverse_PP" not in optimizer.state[w]
-    assert optimizer.readings["step_length"] == 0
+    for expected in (True, False):
+        optimizer.step(rising)
+        assert w.detach().equal(before) and optimizer.readings["step_length"] == 0
+        assert optimizer.readings["evaluations"] == 6
+        assert ("inverse_PP" in optimizer.state[w]) == expected
+    assert optimizer.readings["restarts"] == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_in_float32_it_ends_at_the_floor_of_rounding_and_stays(method):
+    """Least squares without a zero: the value is good to 1e-7 and the slope decides; H is not fed with rounding."""
+    a = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
+    b = torch.randn(30, generator=torch.Generator().manual_seed(1))
+    w = nn.Parameter(torch.zeros(6))
+    optimizer = method([w])
+    closure = closure_of(optimizer, lambda: (a @ w - b).square().sum())
+    for _ in range(8):
+        optimizer.step(closure)
+    exact = torch.linalg.lstsq(a.double(), b.double()[:, None]).solution[:, 0]
+    assert (w.detach() - exact).abs().max() < 2e-6
+    assert optimizer.readings["evaluations"] < 100 and 1e-2 < optimizer.readings["tau"] < 1e2
 
 
 def test_unreached_parameters_and_groups():
