@@ -3,6 +3,7 @@
 from tasks.pde.problems.advection import Advection
 from tasks.pde.problems.allen_cahn import AllenCahn, AllenCahnLifted
 from tasks.pde.problems.burgers import Burgers
+from tasks.pde.problems.cavity import Cavity
 from tasks.pde.problems.heat import Heat
 from tasks.pde.problems.helmholtz import Helmholtz
 from tasks.pde.problems.inverse_burgers import InverseBurgers
@@ -20,6 +21,7 @@ __all__ = [
     "AllenCahn",
     "AllenCahnLifted",
     "Burgers",
+    "Cavity",
     "Heat",
     "Helmholtz",
     "InverseBurgers",
