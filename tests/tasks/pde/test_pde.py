@@ -13,7 +13,6 @@ from tasks.pde.data import Collocation, unit_points
 from tasks.pde.networks import MLP
 from tasks.pde.problem import Condition, Problem, Reference
 from tasks.pde.problems import Burgers, Heat, Poisson
-from tasks.pde.references import cole_hopf
 from tasks.pde.task import PhysicsInformed
 from zoo.cli.main import main
 from zoo.derivatives import JetSpace, jet_of
@@ -76,38 +75,6 @@ def test_symmetry_is_exact_and_draws_one_half():
     even = Ansatz(MLP(2, 1).double(), Heat(), True, {"x": "even"})
     mirrored = points * torch.tensor([1.0, -1.0]) + torch.tensor([0.0, 1.0])
     torch.testing.assert_close(even(jet_of(points, space))[""], even(jet_of(mirrored, space))[""])
-
-
-def test_cole_hopf_is_certified_and_solves_the_equation():
-    t = torch.tensor([0.1, 0.5, 1.0, 0.0], dtype=torch.float64)
-    x = torch.tensor([0.02, -0.4, 0.9, 0.3], dtype=torch.float64)
-    u, error = cole_hopf(t, x, 0.01 / math.pi)
-    assert error <= 1e-12 and float(u[3]) == pytest.approx(-math.sin(0.3 * math.pi), abs=1e-12)
-
-    def at(t, x):
-        return cole_hopf(*(torch.tensor([v], dtype=torch.float64) for v in (t, x)), 0.05)[0][0]
-
-    h = 1e-3
-    u_t = (at(0.5 + h, 0.3) - at(0.5 - h, 0.3)) / (2 * h)
-    u_x = (at(0.5, 0.3 + h) - at(0.5, 0.3 - h)) / (2 * h)
-    u_xx = (at(0.5, 0.3 + h) - 2 * at(0.5, 0.3) + at(0.5, 0.3 - h)) / h**2
-    assert abs(float(u_t + at(0.5, 0.3) * u_x - 0.05 * u_xx)) < 1e-4
-
-
-@pytest.mark.data
-def test_cole_hopf_is_the_published_file():
-    scipy_io = pytest.importorskip("scipy.io")
-    from pathlib import Path
-
-    path = Path(__file__).resolve().parents[4] / "shared" / "data" / "pde" / "burgers_shock.mat"
-    if not path.is_file():
-        pytest.skip("no copy of the published file")
-    file = scipy_io.loadmat(path)
-    t, x = (torch.from_numpy(file[name][:, 0]).double() for name in "tx")
-    grid = torch.meshgrid(t, x, indexing="ij")
-    u, _ = cole_hopf(grid[0].flatten(), grid[1].flatten(), 0.01 / math.pi)
-    expected = torch.from_numpy(file["usol"]).double().t().flatten()
-    assert float((u - expected).norm() / expected.norm()) < 1e-10
 
 
 @pytest.mark.parametrize("sampling", ["sobol", "uniform", "latin_hypercube"])
