@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tasks.pde.fields import Coordinates
 from tasks.pde.problem import Problem
-from zoo.derivatives import Jet, per_point
+from zoo.derivatives import Jet, jet_of, per_point
 from zoo.errors import InputError
 
 Symmetry = Literal["odd", "even"]
@@ -20,7 +20,8 @@ class Ansatz(nn.Module):
     N is made odd by N(x) - N(x mirrored), even by the sum: the net is evaluated at both, in exchange for points that
     are drawn from half of the domain. A periodic coordinate enters as cos and sin of its harmonics (cos alone where
     the solution is even), one with Neumann conditions as cos(k pi s), s from 0 to 1 over its range, whose slope is
-    zero at both ends; every other coordinate is scaled to [-1, 1]. Dong and Ni (2021).
+    zero at both ends; every other coordinate is scaled to [-1, 1]. Dong and Ni (2021). A coordinate along which the
+    solution oscillates can have waves beside it, without being periodic. Tancik et al. (2020).
 
     Args:
         net: features [N, F] -> fields [N, K].
@@ -29,6 +30,7 @@ class Ansatz(nn.Module):
         symmetry: letter of a coordinate -> "odd" or "even".
         periodic: letter -> number of harmonics.
         neumann: letter -> number of harmonics; zero slope at both ends.
+        waves: letter -> how many pairs cos(k pi s), sin(k pi s), s from -1 to 1, enter beside s itself.
         unknown: name of a constant that is to be found -> its first guess.
 
     Raises:
@@ -45,14 +47,18 @@ class Ansatz(nn.Module):
         periodic: dict[str, int] | None = None,
         neumann: dict[str, int] | None = None,
         unknown: dict[str, float] | None = None,
+        waves: dict[str, int] | None = None,
     ):
         super().__init__()
         self.symmetry, self.periodic, self.neumann = symmetry or {}, periodic or {}, neumann or {}
-        for option in ("symmetry", "periodic", "neumann"):
+        self.waves = waves or {}
+        for option in ("symmetry", "periodic", "neumann", "waves"):
             _refuse_unknown(f"model.{option}", "letters", getattr(self, option), problem.coordinates)
         _refuse_unknown("model.unknown", "constants", unknown or {}, tuple(problem.constants))
         if both := set(self.neumann) & {*self.periodic, *self.symmetry}:
             raise InputError(f"model.neumann: expected {min(both)} in no other structure, got it in two; leave one out")
+        if both := set(self.waves) & {*self.periodic, *self.neumann}:
+            raise InputError(f"model.waves: expected {min(both)} in no other features, got it in two; leave one out")
         self.net, self.problem, self.hard_conditions = net, problem, hard_conditions
         self.unknown = nn.ParameterDict({name: nn.Parameter(torch.tensor(v)) for name, v in (unknown or {}).items()})
 
@@ -91,7 +97,7 @@ class Ansatz(nn.Module):
     def _features(self, x: Jet) -> Jet:
         low, high = (torch.tensor(ends, dtype=x.dtype) for ends in zip(*self.problem.bounds.values(), strict=True))
         scaled = (x - (low + high) / 2) * (2 / (high - low))  # [-1, 1]
-        if not self.periodic and not self.neumann:
+        if not self.periodic and not self.neumann and not self.waves:
             return scaled
         parts = []
         for column, letter in enumerate(self.problem.coordinates):
@@ -104,8 +110,29 @@ class Ansatz(nn.Module):
             elif letter in self.neumann:
                 parts.append(torch.cos((s + 1) * (_multiples(self.neumann[letter], s.dtype) / 2)))
             else:
-                parts.append(s)
+                waves = s * _multiples(self.waves[letter], s.dtype) if letter in self.waves else None
+                parts += [s] if waves is None else [s, torch.cos(waves), torch.sin(waves)]
         return torch.cat(parts, -1)
+
+
+def refuse_unfit(ansatz: Ansatz) -> None:
+    """Refuse a net of another number of inputs or outputs than the problem has features and fields.
+
+    Raises:
+        InputError: it has.
+    """
+    problem, mend = ansatz.problem, "set model.net's in_features and out_features"
+    points = torch.zeros(2, len(problem.coordinates), dtype=next(ansatz.parameters()).dtype)
+    inputs = ansatz._features(jet_of(points, problem.space)).shape[1]
+    wanted = f"{inputs} inputs and {len(problem.fields)} outputs"
+    try:
+        with torch.no_grad():
+            found = ansatz(jet_of(points, problem.space)).shape[1]
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0][:100]
+        raise InputError(f"model.net: expected {wanted}, got a net that refuses them ({reason}); {mend}") from error
+    if found != len(problem.fields):
+        raise InputError(f"model.net: expected {wanted}, got {found} outputs; {mend}")
 
 
 def _multiples(count: int, dtype: torch.dtype) -> Tensor:

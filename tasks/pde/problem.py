@@ -3,6 +3,7 @@
 A problem of one's own is a subclass of about 30 lines; `tasks/pde/problems/burgers.py` is one.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.pde.fields import Coordinates, Rows, rows_at, space_of
+from tasks.pde.fields import NORMAL, Coordinates, Rows, rows_at, space_of
+from tasks.pde.geometry import Shape
 from zoo.derivatives import Jet, JetSpace
 from zoo.errors import InputError
 
@@ -40,19 +42,21 @@ class Condition:
     Args:
         residual: (field, ..., points, **constants) -> [N] or [N, E]; zero where it is met.
         at: letter -> value of the coordinates that are fixed, such as {"t": 0.0}.
+        on_boundary: at the boundary of the problem's geometry, whose outward normal is points.nx and points.ny.
     """
 
     residual: Rows
     at: dict[str, float] = field(default_factory=dict)
+    on_boundary: bool = False
 
 
 class Problem(ABC):
-    """A PDE on a box, with conditions that can be built into the net or trained.
+    """A PDE on a box or a plane shape in it, with conditions that can be built into the net or trained.
 
     Class attributes: `bounds` (letter -> (low, high), in the order of the points' columns), `fields`, `constants`,
     `crowd` (letter -> place, near which half of the points are drawn because the solution is steep there),
-    `built_in` (names of the conditions that `offset` and `factor` meet; None: all), `observables` (names of what
-    `observed` returns).
+    `geometry` (shape of the coordinates x and y; None: the box), `built_in` (names of the conditions that `offset` and
+    `factor` meet; None: all), `observables` (names of what `observed` returns).
     """
 
     bounds: dict[str, tuple[float, float]]
@@ -60,6 +64,7 @@ class Problem(ABC):
     constants: dict[str, float] = {}
     crowd: dict[str, float] = {}
     built_in: tuple[str, ...] | None = None
+    geometry: Shape | None = None
 
     @abstractmethod
     def equation(self, *fields_points_and_constants: Any) -> Tensor:
@@ -111,25 +116,32 @@ class Problem(ABC):
         """The derivatives that the equation asks for."""
         return self.space_asked(self.equation, f"{type(self).__name__}.equation")
 
-    def space_asked(self, rows_of: Rows, what: str, constants: bool = True) -> JetSpace:
+    def space_asked(self, rows_of: Rows, what: str, constants: bool = True, normal: bool = False) -> JetSpace:
         """The derivatives that an equation, condition or observation asks for."""
         given = self.constants if constants else {}
-        return space_of(rows_of, len(self.fields), self.coordinates, given, what)
+        return space_of(rows_of, len(self.fields), self.coordinates, given, what, NORMAL if normal else ())
 
     def residual(self, u: Jet, points_ND: Tensor, constants: dict[str, Any]) -> Tensor:
         """Residual [N, E] of the equation at a solution given as a jet."""
         return rows_at(self.equation, u, points_ND, constants)
 
-    def placed(self, unit_ND: Tensor, halves: tuple[str, ...] = (), at: dict[str, float] | None = None) -> Tensor:
-        """Points of the unit cube, placed in the domain.
+    def placed(
+        self,
+        unit_ND: Tensor,
+        halves: tuple[str, ...] = (),
+        at: dict[str, float] | None = None,
+        on_boundary: bool = False,
+    ) -> Tensor:
+        """Points of the unit cube, placed in the domain; fewer where a geometry leaves some out.
 
         Args:
             unit_ND: in [0, 1), at least as many columns as coordinates.
             halves: letters of coordinates along which the solution is symmetric: only the upper half is used.
             at: coordinates that are fixed, for conditions.
+            on_boundary: on that of the geometry; the normal's components are two more columns.
 
         Raises:
-            InputError: a fixed coordinate outside the domain.
+            InputError: no point is in the geometry.
         """
         # The first half is a Sobol set of its own; every second point is not: parity is a Sobol point's leading digit.
         columns, crowded, at = [], torch.arange(len(unit_ND)) < len(unit_ND) // 2, at or {}
@@ -144,7 +156,22 @@ class Problem(ABC):
                 reach = torch.where(x > centre, high - centre, centre - low).clamp(min=1e-300)
                 x = torch.where(crowded, centre + reach * ((x - centre) / reach) ** 3, x)
             columns.append(x)
-        return torch.stack(columns, 1)
+        points_ND = torch.stack(columns, 1)
+        if self.geometry is None:
+            return points_ND
+        place = [self.coordinates.index("x"), self.coordinates.index("y")]
+        if not on_boundary:
+            found_ND = points_ND[self.geometry.inside(points_ND[:, place])]
+        else:
+            drawn = self.geometry.curve_points(unit_ND[:, place[0]])
+            points_ND[:, place] = drawn.points_N2
+            kept_N = drawn.kept_N
+            for letter in halves:
+                kept_N = kept_N & (points_ND[:, self.coordinates.index(letter)] >= sum(self.bounds[letter]) / 2)
+            found_ND = torch.cat([points_ND, drawn.normals_N2], 1)[kept_N]
+        if not len(found_ND):
+            raise InputError(f"data.points: expected some in {type(self).__name__}.geometry, got none; take more")
+        return found_ND
 
     def trained_conditions(self, hard_conditions: bool, measured: bool = False) -> dict[str, Condition]:
         """The conditions that are not built into the solution; a solution that is measured needs none.
@@ -153,6 +180,7 @@ class Problem(ABC):
             InputError: a condition outside the domain; soft conditions wanted of a problem that names none.
         """
         every = self.conditions()
+        self._refuse_unfit_geometry(every)
         for name, condition in every.items():
             for letter, value in condition.at.items():
                 low, high = self.bounds.get(letter, (1.0, 0.0))
@@ -170,3 +198,20 @@ class Problem(ABC):
             return every
         built_in = tuple(every) if self.built_in is None else self.built_in
         return {name: condition for name, condition in every.items() if name not in built_in}
+
+    def _refuse_unfit_geometry(self, conditions: dict[str, Condition]) -> None:
+        name = type(self).__name__
+        if self.geometry is None:
+            if wanted := [one for one, condition in conditions.items() if condition.on_boundary]:
+                raise InputError(
+                    f"{name}.conditions[{wanted[0]!r}]: expected a geometry to be on the boundary of, got none; set "
+                    "geometry, or fix a coordinate by `at`"
+                )
+            return
+        for letter, (low, high) in self.geometry.bounds.items():
+            wide = self.bounds.get(letter, (math.inf, -math.inf))
+            if low < wide[0] or high > wide[1]:
+                raise InputError(
+                    f"{name}.bounds: expected {letter} from {low} to {high}, as the geometry needs, got "
+                    f"{self.bounds.get(letter)}; mend the problem"
+                )

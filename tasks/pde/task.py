@@ -9,25 +9,18 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from tasks.pde.ansatz import Ansatz, Symmetry
+from tasks.pde.ansatz import Ansatz, Symmetry, refuse_unfit
 from tasks.pde.data import unit_points
 from tasks.pde.explain import found_constants, solution_sections
-from tasks.pde.fields import rows_at
 from tasks.pde.intervals import constants_estimate, half_widths
 from tasks.pde.measurements import Measured, Measurements
 from tasks.pde.problem import Condition, Problem, Reference
-from zoo.derivatives import Jet, jet_of
+from tasks.pde.residuals import condition_rows, equation_rows, observed_rows
+from tasks.pde.sampling import ResidualAdaptive, TimeMarching, time_column
+from tasks.pde.weights import Balance, Causal, Terms, Weighting
 from zoo.errors import InputError
 from zoo.reports import Section
 from zoo.training.task import TaskModule
-
-
-def slope(u: Jet) -> Tensor:
-    """[N]: length of the gradient of all fields along the coordinates but time, as far as the jet carries it."""
-    along = [c for c in u.space.space if c in u.space.names]
-    if not along:
-        return torch.zeros_like(u[""][:, 0])
-    return torch.cat([u[c] for c in along], 1).square().sum(1).clamp(min=1e-30).sqrt()
 
 
 class PhysicsInformed(TaskModule):
@@ -45,11 +38,16 @@ class PhysicsInformed(TaskModule):
         symmetry: letter of a coordinate -> "odd" or "even" about the middle of its range.
         periodic: letter of a coordinate -> harmonics that it enters the net by.
         neumann: letter of a coordinate -> harmonics; the solution's slope is zero at both ends.
+        waves: letter of a coordinate -> harmonics that enter beside it, where the solution oscillates along it.
         slope_weight: c > 0 trains on residual / sqrt(1 + (c |grad u|)^2), so that a steep layer that is not in its
             place yet does not drown the rest of the domain; zero where the residual is zero. 0 leaves it out.
         unknown: constant of the equation that is to be found from measurements -> its first guess.
         measurements: what the solution is to agree with, as the term "data".
         weights: term ("equation", a condition's name, "data") -> factor of its mean square; 1 by default.
+        weighting: rule of `tasks.pde.weights` that finds factors during training; they multiply `weights`.
+        causal: weights of the equation's points by time.
+        sampling: keep those of a batch's points where the residual is large.
+        marching: begin with the first times.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -62,13 +60,18 @@ class PhysicsInformed(TaskModule):
         symmetry: dict[str, Symmetry] | None = None,
         periodic: dict[str, int] | None = None,
         neumann: dict[str, int] | None = None,
+        waves: dict[str, int] | None = None,
         slope_weight: float = 0.0,
         unknown: dict[str, float] | None = None,
         measurements: Measurements | None = None,
         weights: dict[str, float] | None = None,
+        weighting: Weighting | None = None,
+        causal: Causal | None = None,
+        sampling: ResidualAdaptive | None = None,
+        marching: TimeMarching | None = None,
         **kwargs: Any,
     ):
-        ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown)
+        ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown, waves)
         super().__init__(ansatz, optimizer, **kwargs)
         if slope_weight < 0:
             raise InputError(f"model.slope_weight: expected 0 or more, got {slope_weight}; 0 switches it off")
@@ -79,28 +82,20 @@ class PhysicsInformed(TaskModule):
             raise InputError(
                 f"model.unknown: expected measurements to find {min(unknown)} from, got none; add model.measurements"
             )
-        terms = ["equation", *self.conditions, *(["data"] if measurements else [])]
-        self.weights = weights or {}
-        if other := set(self.weights) - set(terms):
-            raise InputError(
-                f"model.weights: expected terms among {', '.join(terms)}, got {min(other)}; mend the recipe"
-            )
-        self._refuse_unfit_net()
+        terms = ("equation", *self.conditions, *(["data"] if measurements else []))
+        self.balance = Balance(terms, weights, weighting, causal, problem.bounds)
+        self.sampling, self.marching = sampling, marching
+        self._time = time_column(problem.coordinates, self.net.halved) if marching else None
+        refuse_unfit(ansatz)
+        self._prepared: dict[str, Tensor] | None = None
         self._reference: Reference | None = None
 
-    def _refuse_unfit_net(self) -> None:
-        points = torch.zeros(2, len(self.problem.coordinates), dtype=next(self.net.parameters()).dtype)
-        inputs = self.net._features(jet_of(points, self.problem.space)).shape[1]
-        wanted = f"{inputs} inputs and {len(self.problem.fields)} outputs"
-        mend = "set model.net's in_features and out_features"
-        try:
-            with torch.no_grad():
-                found = self.net(jet_of(points, self.problem.space)).shape[1]
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0][:100]
-            raise InputError(f"model.net: expected {wanted}, got a net that refuses them ({reason}); {mend}") from error
-        if found != len(self.problem.fields):
-            raise InputError(f"model.net: expected {wanted}, got {found} outputs; {mend}")
+    def configure_optimizers(self) -> dict[str, Any]:
+        """See `TaskModule`; weights that the optimiser or the data make meaningless are refused."""
+        made = super().configure_optimizers()
+        drawn_anew = self.sampling or self.marching or getattr(self.trainer.datamodule, "resample_every", 1) < 2
+        self.balance.refuse(made["optimizer"], bool(drawn_anew))
+        return made
 
     def on_fit_start(self) -> None:
         """Say where float32 will end, and read the measurements before the first step."""
@@ -130,77 +125,89 @@ class PhysicsInformed(TaskModule):
     # Points and residuals
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor | None:
-        """One step on the points that a batch of the unit cube is placed at."""
-        return super().training_step(self.placed(batch), batch_idx)
+        """One step on the points that a batch of the unit cube is placed at, weights found before it."""
+        if self._prepared is None:  # L-BFGS comes here several times a step
+            self._prepared = self._points_of_step(batch)
+        return super().training_step(self._prepared, batch_idx)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """See `TaskModule`; weights of single points belong to the step's points alone."""
+        super().on_train_batch_end(outputs, batch, batch_idx)
+        self._prepared = None
+        self.balance.forget_points()
+
+    def _points_of_step(self, batch: Tensor) -> dict[str, Tensor]:
+        step = self.trainer.global_step
+        if self.marching:
+            batch = self.marching.windowed(batch, self._time, step)
+        points = self.placed(batch)
+        if self.sampling:
+            with torch.no_grad():
+                rows_NE = self._rows(self.net, "equation", points["equation"])
+            points["equation"] = points["equation"][self.sampling.chosen(rows_NE, batch)]
+        if not self.balance.idle:
+            self.balance.update(step, self.terms(points), points)
+            self.monitor.add(step, self.balance.readings())
+        return points
+
+    def terms(self, points: dict[str, Tensor]) -> Terms:
+        """The terms of the loss before any weight, as rules of weighting look at them."""
+        return Terms(self._mean_rows(self.net, points), [p for p in self.net.parameters() if p.requires_grad])
 
     def placed(self, unit_ND: Tensor) -> dict[str, Tensor]:
         """Name of a term -> the points [N, D] at which it is held."""
         dtype, halved = next(self.net.parameters()).dtype, self.net.halved
         points = {"equation": self.problem.placed(unit_ND, halved)}
-        share = unit_ND[: max(1, len(unit_ND) // 4)]  # a face has one dimension less than the domain
+        kept = self.sampling.count(len(unit_ND)) if self.sampling else len(unit_ND)
+        share = unit_ND[: max(1, kept // 4)]  # a face has one dimension less than the domain
         for name, condition in self.conditions.items():
-            points[name] = self.problem.placed(share, halved, condition.at)
+            points[name] = self.problem.placed(share, halved, condition.at, condition.on_boundary)
         if self.measurements:
             points["data"] = self.measured.points_ND
         return {name: points_ND.to(dtype) for name, points_ND in points.items()}
 
     def residuals(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Callable[[], Tensor]]:
-        """Name of a term -> its rows, divided by sqrt(N): their sum of squares is the weighted mean square."""
+        """Name of a term -> its rows times sqrt(weight / N): their sum of squares is the weighted mean square."""
 
-        def scaled(name: str, points_ND: Tensor) -> Tensor:
-            rows_NE = self._rows(net, name, points_ND)
-            return rows_NE * (self.weights.get(name, 1.0) / len(rows_NE)) ** 0.5
+        def weighed(name: str, rows: Callable[[], Tensor]) -> Tensor:
+            rows_NE = rows()
+            return rows_NE * self.balance.factor(name, rows_NE).sqrt()
 
-        return {name: partial(scaled, name, points_ND) for name, points_ND in points.items()}
+        return {name: partial(weighed, name, rows) for name, rows in self._mean_rows(net, points).items()}
+
+    def _mean_rows(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Callable[[], Tensor]]:
+        """Name of a term -> its rows / sqrt(N), whose sum of squares is the mean square."""
+        return {name: partial(self._rows, net, name, points_ND) for name, points_ND in points.items()}
 
     def _rows(self, net: nn.Module, name: str, points_ND: Tensor) -> Tensor:
         if name == "equation":
-            return self._equation_rows(net, points_ND)
-        if name == "data":
-            return self._data_rows(net, points_ND)
-        return self._condition_rows(net, self.conditions[name], points_ND)
-
-    def _equation_rows(self, net: nn.Module, points_ND: Tensor) -> Tensor:
-        u = net(jet_of(points_ND, self.problem.space))
-        rows_NE = self.problem.residual(u, points_ND, net.constants(len(points_ND)))
-        return rows_NE / (1 + (self.slope_weight * slope(u)) ** 2).sqrt()[:, None] if self.slope_weight else rows_NE
-
-    def _condition_rows(self, net: nn.Module, condition: Condition, points_ND: Tensor) -> Tensor:
-        space = self.problem.space_asked(condition.residual, "condition")
-        u = net(jet_of(points_ND, space))
-        return rows_at(condition.residual, u, points_ND, net.constants(len(points_ND)))
-
-    def _data_rows(self, net: nn.Module, points_ND: Tensor) -> Tensor:
-        observed_NK = self.observed_at(points_ND, net)[:, self.measured.columns]
-        return observed_NK - self.measured.values_NK.to(observed_NK)
+            rows_NE = equation_rows(net, points_ND, self.slope_weight)
+        elif name == "data":
+            observed_NK = observed_rows(net, points_ND)[:, self.measured.columns]
+            rows_NE = observed_NK - self.measured.values_NK.to(observed_NK)
+        else:
+            rows_NE = condition_rows(net, self.conditions[name], points_ND)
+        return rows_NE * (1 / len(rows_NE)) ** 0.5
 
     def loss(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weighted mean squares of equation, conditions and misfit of the measurements."""
-        return {name: rows().square().sum() for name, rows in self.residuals(net, points).items()}
+        """Weighted mean squares of the terms; not by `residuals`, since a weight against conflicts may be negative."""
+        squares = {name: rows().square() for name, rows in self._mean_rows(net, points).items()}
+        return {name: (one_NE * self.balance.factor(name, one_NE)).sum() for name, one_NE in squares.items()}
 
     # Judging
 
     def residual_at(self, points_ND: Tensor, net: nn.Module | None = None) -> Tensor:
         """Residual [N, E] of the equation at points of the domain."""
-        net = net or self.net
-        return self.problem.residual(
-            net(jet_of(points_ND, self.problem.space)), points_ND, net.constants(len(points_ND))
-        )
+        return equation_rows(net or self.net, points_ND)
 
     def solution_at(self, points_ND: Tensor) -> Tensor:
         """What the problem observes of the solution, [N, K]."""
         dtype = next(self.net.parameters()).dtype
         with torch.no_grad():
-            return torch.cat([self.observed_at(part, self.net) for part in points_ND.to(dtype).split(4096)])
-
-    def observed_at(self, points_ND: Tensor, net: nn.Module) -> Tensor:
-        """What the problem observes of a net, [N, K], with gradients."""
-        space = self.problem.space_asked(self.problem.observed, "observed", constants=False)
-        return rows_at(self.problem.observed, net(jet_of(points_ND, space)), points_ND, {})
+            return torch.cat([observed_rows(self.net, part) for part in points_ND.to(dtype).split(4096)])
 
     def evaluate(self, net: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        """Root mean squared residual at points not trained on, the relative l2 error against the reference, and the
-        constants that are sought."""
+        """Root mean squared residual at points not trained on, relative l2 error, constants that are sought."""
         points_ND = self.problem.placed(batch).to(next(net.parameters()).dtype)
         with torch.no_grad():
             residual = self.residual_at(points_ND, net)

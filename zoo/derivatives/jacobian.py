@@ -6,108 +6,90 @@ and what is propagated back to its output, summed over the derivatives that the 
     dr_n / dW = sum_c delta_cn a_cn'.
 
 Both factors come from one forward and one backward pass of all points together, because a point's residual depends
-on no other point. Parameters that are not weights of linear layers (a PDE's constants) enter through `per_point`.
+on no other point. Other parameters are copied, one copy a point: a PDE's constants by `per_point`, those that jets meet
+in sums and products by themselves, and all of them where derivatives are nested autograd's.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.derivatives.jets import LinearCall, linear_calls
+from zoo.derivatives.per_point import ParameterCopies, copies_per_point
 from zoo.errors import InputError
 
-_COPIES: ContextVar[dict[int, list[Tensor]] | None] = ContextVar("copies of scalar parameters", default=None)
 
-
-def per_point(parameter: Tensor, points: int) -> Tensor:
-    """A scalar parameter as [N], one copy a point, so that its column of the Jacobian is the gradient to the copies."""
-    copies = _COPIES.get()
-    if copies is None or not (isinstance(parameter, nn.Parameter) and parameter.requires_grad):
-        return parameter.expand(points)
-    copy = parameter.detach().expand(points).clone().requires_grad_()
-    copies.setdefault(id(parameter), []).append(copy)
-    return copy
-
-
-def residual_jacobian(
-    residuals: Callable[[], Tensor], parameters: Sequence[Tensor], out_RP: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """(residuals [N, K], Jacobian [N * K, P]) at the parameters as they are; row n * K + k is residual k of point n.
+
+    The Jacobian lies in memory column by column: that is how its outer products are written fastest, and how LAPACK
+    wants it.
 
     Args:
         residuals: computes [N, K] (or [N]) from the parameters; row n may depend on point n alone.
         parameters: their entries, flattened in this order, are the columns.
-        out_RP: where to write the Jacobian.
 
     Raises:
-        InputError: a parameter that acts on the residuals by another way than a linear layer or `per_point`.
+        InputError: a parameter that acts on the residuals in another way than those above.
     """
-    with torch.enable_grad(), linear_calls() as calls, _copies() as copies:
+    with torch.enable_grad(), linear_calls() as calls, copies_per_point() as copies:
         rows = residuals()
     rows_NK = rows[:, None] if rows.dim() == 1 else rows
     n, k = rows_NK.shape
-    offsets, width = _columns(parameters)
-    jacobian_NKP = rows_NK.new_zeros(n, k, width) if out_RP is None else out_RP.view(n, k, width).zero_()
-    outputs = [call.outputs_CNG for call in calls]
-    singles = [(key, copy) for key, several in copies.items() for copy in several]
-    others = [p for p in parameters if id(p) not in offsets_of(calls) and id(p) not in copies]
+    jacobian_PNK = rows_NK.new_empty(sum(parameter.numel() for parameter in parameters), n, k)
     for column in range(k):
-        wanted = [*outputs, *(copy for _, copy in singles), *others]
-        if not wanted or not rows_NK.requires_grad:
-            break
-        keep = column + 1 < k
-        got = torch.autograd.grad(rows_NK[:, column].sum(), wanted, allow_unused=True, retain_graph=keep)
-        _refuse_others(got[len(outputs) + len(singles) :])
-        for call, delta_CNG in zip(calls, got, strict=False):
-            if delta_CNG is not None:
-                _add_linear(jacobian_NKP[:, column], call, delta_CNG, offsets)
-        for (key, _), gradient_N in zip(singles, got[len(outputs) :], strict=False):
-            if gradient_N is not None and key in offsets:
-                jacobian_NKP[:, column, offsets[key]] += gradient_N
-    return rows_NK.detach(), jacobian_NKP.view(n * k, width)
+        factors = outer_factors(rows_NK[:, column], calls, list(copies.values()), parameters, keep=column + 1 < k)
+        blocks = jacobian_PNK[:, :, column].split([parameter.numel() for parameter in parameters])
+        for parameter, block_PN in zip(parameters, blocks, strict=True):
+            _write(block_PN, factors.get(id(parameter), []))
+    return rows_NK.detach(), jacobian_PNK.flatten(1).t()
 
 
-@contextmanager
-def _copies():
-    copies: dict[int, list[Tensor]] = {}
-    token = _COPIES.set(copies)
-    try:
-        yield copies
-    finally:
-        _COPIES.reset(token)
+# left [G, N] and right [F, N], whose products are entries [G * F, N] of a block; right None stands for ones, F = 1
+Factors = tuple[Tensor, Tensor | None]
 
 
-def offsets_of(calls: list[LinearCall]) -> set[int]:
-    """Identities of the weights and biases that the calls used."""
-    return {id(tensor) for call in calls for tensor in (call.weight, call.bias) if tensor is not None}
-
-
-def _columns(parameters: Sequence[Tensor]) -> tuple[dict[int, int], int]:
-    offsets, width = {}, 0
-    for parameter in parameters:
-        offsets[id(parameter)] = width
-        width += parameter.numel()
-    return offsets, width
+def outer_factors(
+    rows_N: Tensor, calls: list[LinearCall], copies: list[ParameterCopies], parameters: Sequence[Tensor], keep: bool
+) -> dict[int, list[Factors]]:
+    """Identity of a parameter -> the factors whose products add up to its block."""
+    wanted = [*(call.outputs_CNG for call in calls), *(one.copies for one in copies), *parameters]
+    if not wanted or not rows_N.requires_grad:
+        return {}
+    found = list(torch.autograd.grad(rows_N.sum(), wanted, allow_unused=True, retain_graph=keep))
+    _refuse_others(found[len(calls) + len(copies) :])
+    factors: dict[int, list[Factors]] = {}
+    for call, delta_CNG in zip(calls, found, strict=False):
+        if delta_CNG is not None:
+            delta_CGN = delta_CNG.transpose(1, 2)
+            pairs = zip(delta_CGN, call.inputs_CNF.transpose(1, 2), strict=True)
+            factors.setdefault(id(call.weight), []).extend(pairs)
+            factors.setdefault(id(call.bias), []).append((delta_CGN[0], None))
+    for one, gradient in zip(copies, found[len(calls) :], strict=False):
+        if gradient is not None:
+            factors.setdefault(id(one.parameter), []).append((gradient.reshape(len(gradient), -1).t(), None))
+    return factors
 
 
 def _refuse_others(gradients: Sequence[Tensor | None]) -> None:
     if any(gradient is not None for gradient in gradients):
         raise InputError(
-            "Jacobian: expected every parameter to be a weight of a linear layer or to enter through per_point, got "
-            "another one; freeze it, or take an optimiser that needs no Jacobian"
+            "Jacobian: expected every parameter to be a weight of a linear layer, to enter through per_point or by a "
+            "sum or product with a jet, got another one; freeze it, or take per_example_jacobian or another optimiser"
         )
 
 
-def _add_linear(jacobian_NP: Tensor, call: LinearCall, delta_CNG: Tensor, offsets: dict[int, int]) -> None:
-    g, f = call.weight.shape
-    if id(call.weight) in offsets:
-        start = offsets[id(call.weight)]
-        block_NGF = jacobian_NP[:, start : start + g * f].unflatten(1, (g, f))
-        for delta_NG, inputs_NF in zip(delta_CNG, call.inputs_CNF, strict=True):
-            block_NGF.addcmul_(delta_NG[:, :, None], inputs_NF[:, None, :])
-    if call.bias is not None and id(call.bias) in offsets:
-        start = offsets[id(call.bias)]
-        jacobian_NP[:, start : start + g] += delta_CNG[0]
+def _write(block_PN: Tensor, factors: list[Factors]) -> None:
+    # The first product is written, not added, so that the Jacobian need not be zeroed first.
+    if not factors:
+        block_PN.zero_()
+    for index, (left_GN, right_FN) in enumerate(factors):
+        if right_FN is None:
+            block_PN.copy_(left_GN) if index == 0 else block_PN.add_(left_GN)
+            continue
+        block_GFN = block_PN.unflatten(0, (len(left_GN), len(right_FN)))
+        if index == 0:
+            torch.mul(left_GN[:, None], right_FN[None], out=block_GFN)
+        else:
+            block_GFN.addcmul_(left_GN[:, None], right_FN[None])

@@ -14,7 +14,7 @@ Shapes: C derivatives, N points, F features.
 torch.Size([5, 1])
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from zoo.derivatives.per_point import beside
 from zoo.derivatives.smooth import SMOOTH
 from zoo.derivatives.space import JetSpace
 from zoo.errors import InputError
@@ -31,6 +32,11 @@ from zoo.errors import InputError
 
 class NoJetRule(InputError):
     """A function through which a jet cannot go."""
+
+    @property
+    def short(self) -> str:
+        """What is missing, without the mend."""
+        return str(self).split(";")[0].split(",")[0]
 
 
 @dataclass(frozen=True)
@@ -89,41 +95,41 @@ class Jet:
     def __add__(self, other: Any) -> "Jet":
         if isinstance(other, Jet):
             return Jet(self.space, self.coefficients_CNF + other.coefficients_CNF)
-        return Jet(self.space, torch.cat([self.coefficients_CNF[:1] + other, self._derivatives_as(other)]))
-
-    def _derivatives_as(self, other: Any) -> Tensor:
-        # Adding a wider constant widens the value; its derivatives follow.
-        derivatives = self.coefficients_CNF[1:]
-        return derivatives + torch.zeros_like(other) if isinstance(other, Tensor) else derivatives
+        wide = torch.broadcast_shapes(self.shape, getattr(other, "shape", ()))
+        sum_CNF = self.coefficients_CNF.expand(-1, *wide).clone()
+        sum_CNF[0] += self._beside(other)
+        return Jet(self.space, sum_CNF)
 
     def __mul__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
-            return Jet(self.space, self.coefficients_CNF * other)
-        a, b = self.coefficients_CNF, other.coefficients_CNF
-        sums = [sum(w * a[i] * b[j] for w, (i, j) in terms) for terms in self.space.product_terms]
-        return Jet(self.space, torch.stack(sums))
+            return Jet(self.space, self.coefficients_CNF * self._beside(other))
+        return Jet(self.space, _Product.apply(self.coefficients_CNF, other.coefficients_CNF, self.space))
+
+    def _beside(self, other: Any) -> Any:
+        return beside(other, len(self.coefficients_CNF[0]), 2)
 
     def __neg__(self) -> "Jet":
-        return self * -1.0
+        return Jet(self.space, -self.coefficients_CNF)
 
+    # By methods and not by operators below: torch.compile sends an operator with a jet to `__torch_function__`.
     def __sub__(self, other: Any) -> "Jet":
-        return self + -other
+        return self.__add__(other.__neg__()) if isinstance(other, Jet) else self.__neg__().__add__(other).__neg__()
 
     def __rsub__(self, other: Any) -> "Jet":
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __truediv__(self, other: Any) -> "Jet":
-        return self * torch.reciprocal(other) if isinstance(other, Jet) else self * (1 / other)
+        return self.__mul__(torch.reciprocal(other) if isinstance(other, Jet) else 1 / self._beside(other))
 
     def __rtruediv__(self, other: Any) -> "Jet":
-        return torch.reciprocal(self) * other
+        return torch.reciprocal(self).__mul__(other)
 
     def __pow__(self, exponent: int) -> "Jet":
         if not isinstance(exponent, int) or exponent < 1:
             raise NoJetRule(f"Jet: expected a whole power of 1 or more, got {exponent!r}; write it with exp and log")
         out = self
         for _ in range(exponent - 1):
-            out = out * self
+            out = out.__mul__(self)
         return out
 
     __radd__, __rmul__ = __add__, __mul__
@@ -151,7 +157,7 @@ def jet_of(points_ND: Tensor, space: JetSpace) -> Jet:
     n, d = points_ND.shape
     if d != len(space.coordinates):
         raise InputError(f"points: expected [N, {len(space.coordinates)}], got {[n, d]}; mend the points")
-    coefficients_CND = points_ND.new_zeros(len(space.names), n, d)
+    coefficients_CND = points_ND.new_zeros(d, len(space.names), n).permute(1, 2, 0)
     coefficients_CND[0] = points_ND
     for column, coordinate in enumerate(space.coordinates):
         if coordinate in space.names:
@@ -162,28 +168,45 @@ def jet_of(points_ND: Tensor, space: JetSpace) -> Jet:
 class _Linear(torch.autograd.Function):
     """x W' on every derivative, the bias on the value alone, in one product."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, x_CNF: Tensor, weight_GF: Tensor, bias_G: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x_CNF, weight_GF)
-        out_CNG = x_CNF @ weight_GF.t()
+    def forward(x_CNF: Tensor, weight_GF: Tensor, bias_G: Tensor | None) -> Tensor:
+        out_CNG = _product_of(weight_GF, x_CNF)
         if bias_G is not None:
             out_CNG[0] += bias_G
         return out_CNG
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        x_CNF, weight_GF, _ = inputs
+        ctx.save_for_backward(x_CNF, weight_GF)
 
     @staticmethod
     def backward(ctx: Any, grad_CNG: Tensor) -> tuple[Tensor | None, ...]:
         x_CNF, weight_GF = ctx.saved_tensors
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad
         return (
-            grad_CNG @ weight_GF if needs_x else None,
-            grad_CNG.flatten(0, 1).t() @ x_CNF.flatten(0, 1) if needs_weight else None,
+            _product_of(weight_GF.t(), grad_CNG) if needs_x else None,
+            _rows(grad_CNG) @ _rows(x_CNF).t() if needs_weight else None,
             grad_CNG[0].sum(0) if needs_bias else None,
         )
 
 
+def _rows(x_CNF: Tensor) -> Tensor:
+    # [F, C * N]. Points lie innermost in memory: twice as fast as features innermost in products with small weights.
+    return x_CNF.permute(2, 0, 1).flatten(1)
+
+
+def _product_of(weight_GF: Tensor, x_CNF: Tensor) -> Tensor:
+    return (weight_GF @ _rows(x_CNF)).unflatten(1, x_CNF.shape[:2]).permute(1, 2, 0)
+
+
 def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     calls = _CALLS.get()
-    if calls is None:
+    # A weight made of others, such as a weight norm's, stays in the graph: the Jacobian would lose them silently.
+    frozen = not any(one is not None and one.requires_grad for one in (weight, bias))
+    if calls is None or frozen or weight.grad_fn is not None:
         return Jet(jet.space, _Linear.apply(jet.coefficients_CNF, weight, bias))
     out = _Linear.apply(jet.coefficients_CNF, weight.detach(), None if bias is None else bias.detach())
     if not out.requires_grad:
@@ -192,88 +215,138 @@ def _linear(jet: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     return Jet(jet.space, out)
 
 
-class _Elementwise(torch.autograd.Function):
-    """f of every feature: one node of the graph a layer, where autograd would keep a dozen tensors."""
+class _Product(torch.autograd.Function):
+    """Leibniz: a times b's value and b times a's value at once, then `space.crosses`."""
+
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(ctx: Any, z_CNF: Tensor, space: JetSpace, function: Callable) -> Tensor:
-        value = function(z_CNF[0])
-        ctx.save_for_backward(z_CNF, value)
-        ctx.space, ctx.function = space, function
-        terms = space.chain_terms
-        f = [value, *SMOOTH[function](z_CNF[0], value, _highest(terms))]
-        out = torch.empty_like(z_CNF)
-        out[0] = value
-        for place in range(1, len(terms)):
-            total = out[place].zero_()
-            for m, polynomial in terms[place].items():
-                total.addcmul_(f[m], _sum_of(polynomial, z_CNF))
+    def forward(a_CNF: Tensor, b_CNF: Tensor, space: JetSpace) -> Tensor:
+        out = a_CNF * b_CNF[0]
+        _add_product(out[1:], a_CNF[:1], b_CNF[1:])
+        for place, weight, (i, j) in space.crosses:
+            _add_product(out[place], a_CNF[i], b_CNF[j], weight)
         return out
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        a_CNF, b_CNF, ctx.space = inputs
+        ctx.save_for_backward(a_CNF, b_CNF)
+
+    @staticmethod
+    def backward(ctx: Any, grad_CNF: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        a, b = ctx.saved_tensors
+        crosses = ctx.space.crosses
+        mirrored = [(place, weight, (j, i)) for place, weight, (i, j) in crosses]
+        needs_a, needs_b, _ = ctx.needs_input_grad
+        return (
+            _to_factor(grad_CNF, b, crosses).sum_to_size(a.shape) if needs_a else None,
+            _to_factor(grad_CNF, a, mirrored).sum_to_size(b.shape) if needs_b else None,
+            None,
+        )
+
+
+def _to_factor(grad_CNF: Tensor, other_CNF: Tensor, crosses: Sequence) -> Tensor:
+    out = grad_CNF * other_CNF[0]
+    for place in range(1, len(out)):
+        _add_product(out[0], grad_CNF[place], other_CNF[place])
+    for place, weight, (i, j) in crosses:
+        _add_product(out[i], grad_CNF[place], other_CNF[j], weight)
+    return out
+
+
+class _Elementwise(torch.autograd.Function):
+    """f of every feature: one node of the graph a layer, where autograd would keep a dozen tensors.
+
+    Of every derivative, f' times its own coefficient is done for all of them in one product; what is left are the
+    terms with f'' and higher, `space.bends`.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(z_CNF: Tensor, space: JetSpace, function: Callable) -> Tensor:
+        value = function(z_CNF[0])
+        if len(z_CNF) == 1:
+            return value[None]
+        z = z_CNF.unbind()
+        f = [value, *SMOOTH[function](z[0], value, space.highest)]
+        out = z_CNF * f[1]
+        out[0] = value
+        for place, m, weight, places in space.bends:
+            _add_product(out[place], f[m], _product(z, places), weight)
+        return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        z_CNF, ctx.space, ctx.function = inputs
+        ctx.save_for_backward(z_CNF, output)
+
+    @staticmethod
     def backward(ctx: Any, grad_CNF: Tensor) -> tuple[Tensor, None, None]:
-        # d/dz0: every f^(m) becomes f^(m+1). d/dz_k: the polynomials lose one factor z_k.
-        z, value = ctx.saved_tensors
-        if torch.is_grad_enabled():  # differentiated once more: the saved value has no graph
-            value = ctx.function(z[0])
-        terms = ctx.space.chain_terms
-        f = [value, *SMOOTH[ctx.function](z[0], value, _highest(terms) + 1)]
-        grads: list[Tensor | None] = [grad_CNF[0] * f[1], *[None] * (len(terms) - 1)]
-        for place in range(1, len(terms)):
-            for m, polynomial in terms[place].items():
-                grads[0] = torch.addcmul(grads[0], grad_CNF[place] * f[m + 1], _sum_of(polynomial, z))
-                scaled = grad_CNF[place] * f[m]
-                for k, partial in _partials(polynomial).items():
-                    piece = scaled * _sum_of(partial, z) if partial[0][1] else scaled * partial[0][0]
-                    grads[k] = piece if grads[k] is None else grads[k] + piece
-        return torch.stack([torch.zeros_like(z[0]) if g is None else g for g in grads]), None, None
+        # d/dz0: every f^(m) becomes f^(m+1). d/dz_k: every product of coefficients loses one factor z_k.
+        z_CNF, out_CNF = ctx.saved_tensors
+        z, grad, value = z_CNF.unbind(), grad_CNF.unbind(), out_CNF[0]
+        f = [value, *SMOOTH[ctx.function](z[0], value, ctx.space.highest + 1)]
+        out = grad_CNF * f[1]
+        to_value = out[0]
+        for of_place, z_place in zip(grad[1:], z[1:], strict=True):
+            _add_product(to_value, f[2], of_place * z_place)
+        for place, m, weight, places in ctx.space.bends:
+            _add_product(to_value, f[m + 1], grad[place] * _product(z, places), weight)
+        for place, m, k, weight, rest in ctx.space.bend_partials:
+            _add_product(out[k], grad[place] * f[m], _product(z, rest), weight)
+        return out, None, None
 
 
-def _highest(terms: tuple[dict, ...]) -> int:
-    return max((m for by_order in terms for m in by_order), default=0)
+def _add_product(out: Tensor, a: Tensor, b: Tensor, weight: float = 1.0) -> None:
+    if torch._C._are_functorch_transforms_active():  # vmap has no rule for addcmul_
+        out += a * b * weight
+    else:
+        out.addcmul_(a, b, value=weight)
 
 
-def _sum_of(polynomial: tuple, z_CNF: Tensor) -> Tensor:
-    total = None
-    for weight, places in polynomial:
-        term = z_CNF[places[0]]
-        for place in places[1:]:
-            term = term * z_CNF[place]
-        term = term * weight if weight != 1 else term
-        total = term if total is None else total + term
-    return total
-
-
-def _partials(polynomial: tuple) -> dict[int, tuple]:
-    """d/dz_k of a polynomial for every k in it; a constant is the one term (value, ())."""
-    out: dict[int, list] = {}
-    for weight, places in polynomial:
-        for k in set(places):
-            rest = list(places)
-            rest.remove(k)
-            out.setdefault(k, []).append((weight * places.count(k), tuple(rest)))
-    return {k: tuple(terms) for k, terms in out.items()}
+def _product(z: Sequence[Tensor], places: Sequence[int]) -> Tensor:
+    product = z[places[0]]
+    for place in places[1:]:
+        product = product * z[place]
+    return product
 
 
 def _cat(jets: list[Any], dim: int = -1) -> Jet:
     if dim not in (-1, 1) or not all(isinstance(one, Jet) for one in jets):
         raise NoJetRule("Jet: expected torch.cat of jets along their last dimension; mend the net")
-    return Jet(jets[0].space, torch.cat([one.coefficients_CNF for one in jets], -1))
+    parts = [one.coefficients_CNF.permute(2, 0, 1) for one in jets]  # points stay innermost in memory
+    return Jet(jets[0].space, torch.cat(parts).permute(1, 2, 0))
+
+
+def _add(a: Any, b: Any) -> Jet:
+    return a.__add__(b) if isinstance(a, Jet) else b.__add__(a)
+
+
+def _sub(a: Any, b: Any) -> Jet:
+    return a.__sub__(b) if isinstance(a, Jet) else b.__rsub__(a)
+
+
+def _mul(a: Any, b: Any) -> Jet:
+    return a.__mul__(b) if isinstance(a, Jet) else b.__mul__(a)
+
+
+def _div(a: Any, b: Any) -> Jet:
+    return a.__truediv__(b) if isinstance(a, Jet) else b.__rtruediv__(a)
 
 
 _RULES: dict[Callable, Callable] = {
     functional.linear: _linear,
+    functional.dropout: lambda jet, p=0.0, training=True, inplace=False: _no_dropout(jet, p, training),
     torch.cat: _cat,
-    torch.add: lambda a, b: a + b,
-    torch.Tensor.add: lambda a, b: b + a if isinstance(b, Jet) else a + b,
-    torch.sub: lambda a, b: -b + a if isinstance(b, Jet) else a - b,
-    torch.mul: lambda a, b: b * a if isinstance(b, Jet) else a * b,
-    torch.Tensor.mul: lambda a, b: b * a if isinstance(b, Jet) else a * b,
-    torch.Tensor.__rsub__: lambda a, b: b - a,
-    torch.Tensor.sub: lambda a, b: -b + a,
-    torch.neg: lambda a: -a,
-    torch.div: lambda a, b: a / b,
-    torch.nn.functional.dropout: lambda jet, p=0.0, training=True, inplace=False: _no_dropout(jet, p, training),
+    torch.neg: Jet.__neg__,
+    torch.Tensor.__rsub__: lambda a, b: _sub(b, a),
+    torch.Tensor.__rtruediv__: lambda a, b: _div(b, a),
+    **dict.fromkeys([torch.add, torch.Tensor.add], _add),
+    **dict.fromkeys([torch.sub, torch.Tensor.sub], _sub),
+    **dict.fromkeys([torch.mul, torch.Tensor.mul], _mul),
+    **dict.fromkeys([torch.div, torch.Tensor.div], _div),
 }
 
 

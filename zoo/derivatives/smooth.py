@@ -55,6 +55,11 @@ def _log(z: Tensor, y: Tensor, order: int) -> list[Tensor]:
     return [(-1) ** m * math.factorial(m) / z ** (m + 1) for m in range(order)]
 
 
+def _atan(z: Tensor, y: Tensor, order: int) -> list[Tensor]:
+    # d^m/dz^m atan z = (m - 1)! cos^m y sin(m (y + pi / 2)), from 1 / (1 + z^2) = Im 1 / (z - i)
+    return [math.factorial(m - 1) * torch.cos(y) ** m * torch.sin(m * (y + math.pi / 2)) for m in range(1, order + 1)]
+
+
 def _softplus(z: Tensor, y: Tensor, order: int) -> list[Tensor]:
     value = torch.sigmoid(z)
     return [value, *_sigmoid(z, value, order - 1)] if order > 1 else [value]
@@ -98,9 +103,11 @@ SMOOTH: dict[Callable, Derivatives] = {
     torch.cos: _cycle(_sin_after, _cos_after, torch.sin, torch.cos),
     torch.exp: _exp,
     torch.log: _log,
+    torch.atan: _atan,
     torch.sqrt: _power(0.5),
     torch.reciprocal: _power(-1.0),
     torch.square: _power(2.0),
+    torch.special.ndtr: _normal_cdf_derivatives,
     functional.softplus: _softplus,
     functional.silu: _times_z(torch.sigmoid, _sigmoid),
     functional.gelu: _times_z(_normal_cdf, _normal_cdf_derivatives),

@@ -45,6 +45,8 @@ class JetSpace:
                     f"derivative {name!r}: expected up to {MAX_ORDER} of the letters {''.join(self.coordinates)}, or "
                     f"{LAPLACIAN}; mend the equation"
                 )
+        # Found now, because torch.compile cannot trace how a cached property is found.
+        _ = self.names, self.space, self.crosses, self.bends, self.bend_partials, self.highest
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -77,6 +79,16 @@ class JetSpace:
         return tuple(tuple(self._leibniz(name)) for name in self.names)
 
     @cached_property
+    def crosses(self) -> tuple[tuple[int, float, tuple[int, int]], ...]:
+        """The terms of Leibniz without a value in them: (place, weight, (place in a, place in b))."""
+        return tuple(
+            (place, weight, pair)
+            for place, terms in enumerate(self.product_terms)
+            for weight, pair in terms
+            if 0 not in pair
+        )
+
+    @cached_property
     def chain_terms(self) -> tuple[dict[int, tuple[Term, ...]], ...]:
         """Faa di Bruno: for every derivative of f(z) but the value, m -> the terms that f^(m) multiplies.
 
@@ -91,6 +103,32 @@ class JetSpace:
                     terms[place][m] = tuple((weight / factorial(m), places) for places, weight in polynomial.items())
             power = [self._times_h(power, place) for place in range(count)]
         return tuple(terms)
+
+    @cached_property
+    def bends(self) -> tuple[tuple[int, int, float, tuple[int, ...]], ...]:
+        """The chain terms with f'' and higher: (place of the derivative, m, weight, places of the factors)."""
+        return tuple(
+            (place, m, weight, places)
+            for place, terms in enumerate(self.chain_terms)
+            for m, polynomial in terms.items()
+            if m > 1
+            for weight, places in polynomial
+        )
+
+    @cached_property
+    def bend_partials(self) -> tuple[tuple[int, int, int, float, tuple[int, ...]], ...]:
+        """Their derivatives to a factor z_k: (place of the derivative, m, k, weight, places of the other factors)."""
+        found = []
+        for place, m, weight, places in self.bends:
+            for k in sorted(set(places)):
+                at = places.index(k)
+                found.append((place, m, k, weight * places.count(k), places[:at] + places[at + 1 :]))
+        return tuple(found)
+
+    @cached_property
+    def highest(self) -> int:
+        """Order of the highest derivative, 1 at least."""
+        return max(1, *map(order, self.names))
 
     def _times_h(self, power: list[dict], place: int) -> dict[tuple[int, ...], float]:
         out: Counter = Counter()

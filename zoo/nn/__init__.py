@@ -1,5 +1,7 @@
-"""Layers whose derivative is the subject: maxout, channel norms, initialisers, stochastic binary neurons."""
+"""Layers whose derivative is the subject: maxout, features of coordinates, norms, initialisers, stochastic neurons."""
 
+from zoo.nn.adaptive_tanh import AdaptiveTanh
+from zoo.nn.fourier_features import FourierFeatures
 from zoo.nn.initialisers import (
     gain_of,
     glorot_normal_,
@@ -14,13 +16,17 @@ from zoo.nn.initialisers import (
 from zoo.nn.lsuv import lsuv_
 from zoo.nn.maxout import Maxout, MaxoutConv2d, MaxoutLinear
 from zoo.nn.norms import batch_norm, group_norm, layer_norm, no_norm, rms_norm, weight_norm_
+from zoo.nn.periodic_features import PeriodicFeatures
 from zoo.nn.stochastic import GumbelBinary, StraightThrough, reinforce_loss, sample_binary
 
 __all__ = [
+    "AdaptiveTanh",
+    "FourierFeatures",
     "GumbelBinary",
     "Maxout",
     "MaxoutConv2d",
     "MaxoutLinear",
+    "PeriodicFeatures",
     "StraightThrough",
     "batch_norm",
     "gain_of",

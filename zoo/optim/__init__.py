@@ -3,16 +3,21 @@
 from zoo.optim.clipping import Adaptive, AutoClip, ByGlobalNorm, ByParameterNorm, ByValue, Clipping, ZClip
 from zoo.optim.constraints import Constraint, MaxNorm
 from zoo.optim.decay import optimizer_for, parameter_groups
+from zoo.optim.energy_natural_gradient import EnergyNaturalGradient
 from zoo.optim.levenberg_marquardt import LevenbergMarquardt
+from zoo.optim.matrix_free import MatrixFreeLevenbergMarquardt
 from zoo.optim.penalties import L1, L2, InputGradient, Jacobian, Penalty
 from zoo.optim.phases import Phase, Phases
+from zoo.optim.quasi_newton import BFGS, SSBFGS, SSBroyden
 from zoo.optim.sam import SAM
 from zoo.optim.schedules import WarmupDecay
 
 __all__ = [
+    "BFGS",
     "L1",
     "L2",
     "SAM",
+    "SSBFGS",
     "Adaptive",
     "AutoClip",
     "ByGlobalNorm",
@@ -20,13 +25,16 @@ __all__ = [
     "ByValue",
     "Clipping",
     "Constraint",
+    "EnergyNaturalGradient",
     "InputGradient",
     "Jacobian",
     "LevenbergMarquardt",
+    "MatrixFreeLevenbergMarquardt",
     "MaxNorm",
     "Penalty",
     "Phase",
     "Phases",
+    "SSBroyden",
     "WarmupDecay",
     "ZClip",
     "optimizer_for",

@@ -1,6 +1,7 @@
 """Levenberg-Marquardt with geodesic acceleration, for losses that are sums of squares."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,6 +10,8 @@ from torch.optim import Optimizer
 
 from zoo.errors import InputError
 from zoo.optim.clipping import positive
+from zoo.optim.normal import NormalSystem
+from zoo.optim.orthogonal import OrthogonalSystem
 
 # () -> (residuals [R], Jacobian [R, P]) with gradients on, (residuals [R], None) under torch.no_grad()
 Residuals = Callable[[], tuple[Tensor, Tensor | None]]
@@ -19,7 +22,13 @@ class LevenbergMarquardt(Optimizer):
 
     The acceleration solves the same system for -J'r'', where r'' is the second derivative of the residuals along
     delta, from one more evaluation (Transtrum and Sethna 2012). A step is taken when it lowers |r|^2 and
-    2 |a/2| <= bend |delta|; otherwise the damping grows and the factorisation alone is done again.
+    2 |a/2| <= bend |delta|; otherwise the damping grows and the factorisation alone is done again. After a taken step
+    it shrinks where the linear model held well (gain ratio above 3/4, acceleration below half of `bend`) and grows
+    where it held badly (below 1/4).
+
+    With `memory` earlier batches are not forgotten: their linear least squares, discounted by that factor a step, is
+    carried along and added to the present one, as in recursive least squares (Ljung and Soderstrom 1983). A batch then
+    counts as 1 / (1 - memory) batches, for the price of its own; meant for points that are drawn anew every step.
 
     Args:
         params: parameters, all of one dtype; float64 is meant.
@@ -29,6 +38,9 @@ class LevenbergMarquardt(Optimizer):
         accelerate: add the geodesic acceleration.
         bend: largest ratio of acceleration to velocity.
         trials: refused trials before the step is given up, parameters as before.
+        memory: share of the earlier batches' quadratic model that is kept, from 0 to below 1.
+        orthogonal: solve by QR of J in place of Cholesky of J'J: dearer, and exact to rounding where J'J loses half
+            of the digits. It pays where the parameters enter linearly, or nearly so.
 
     Raises:
         InputError: an argument out of its range; `step` without residuals and Jacobian.
@@ -52,11 +64,18 @@ class LevenbergMarquardt(Optimizer):
         accelerate: bool = True,
         bend: float = 0.75,
         trials: int = 12,
+        memory: float = 0.0,
+        orthogonal: bool = False,
     ):
         if grow <= 1 or not 0 < shrink < 1 or trials < 1:
             raise InputError(
                 "LevenbergMarquardt: expected grow > 1, 0 < shrink < 1 and trials >= 1, got "
                 f"{grow}, {shrink} and {trials}; mend the recipe"
+            )
+        if not 0 <= memory < 1 or (memory and orthogonal):
+            raise InputError(
+                "LevenbergMarquardt.memory: expected 0 or more and below 1, and 0 with orthogonal, got "
+                f"{memory}{' with orthogonal' if orthogonal else ''}; mend the recipe"
             )
         positive("LevenbergMarquardt.damping", damping)
         positive("LevenbergMarquardt.bend", bend)
@@ -68,6 +87,8 @@ class LevenbergMarquardt(Optimizer):
             "accelerate": accelerate,
             "bend": bend,
             "trials": trials,
+            "memory": memory,
+            "orthogonal": orthogonal,
         }
         super().__init__(params, defaults)
         self.readings: dict[str, float] = {}
@@ -95,70 +116,107 @@ class LevenbergMarquardt(Optimizer):
         group, state = self.param_groups[0], self.state[self.param_groups[0]["params"][0]]
         damping = float(state.get("damping", group["damping"]))
         before_P = parameters_to_vector(self.parameters)
-        cost = float(residuals_R @ residuals_R)
-        normal = _Normal(residuals_R, jacobian_RP)
+        linear = _Linear.of(residuals_R, jacobian_RP, group["orthogonal"], _earlier(group["memory"], state))
         readings = {"damping": damping, "gain_ratio": 0.0, "acceleration": 0.0, "trials": 0.0}
         for trial in range(group["trials"]):
-            taken = self._try(closure, normal, before_P, cost, damping, readings)
+            taken = self._try(closure, linear, before_P, damping, readings)
             readings |= {"damping": damping, "trials": trial + 1.0}
             if taken:
-                damping *= group["shrink"]
+                damping *= _change(readings, group)
                 break
             damping *= group["grow"]
         else:
             vector_to_parameters(before_P, self.parameters)
         state["damping"] = min(max(damping, 1e-20), 1e20)
+        if group["memory"]:
+            moved_P = parameters_to_vector(self.parameters) - before_P
+            state["matrix"] = linear.system.matrix_PP
+            state["gradient"] = linear.gradient_P + linear.system.matrix_PP @ moved_P
         self.readings = readings
-        return residuals_R.new_tensor(cost)
+        return residuals_R.new_tensor(linear.cost)
 
-    def _try(
-        self, closure: Residuals, normal: "_Normal", before_P: Tensor, cost: float, damping: float, readings: dict
-    ) -> bool:
+    def _try(self, closure: Residuals, linear: "_Linear", before_P: Tensor, damping: float, readings: dict) -> bool:
         """Move the parameters by one trial step; whether it may stay."""
         group = self.param_groups[0]
-        factor = normal.factor(damping)
-        if factor is None:
+        delta_P = linear.step(damping)
+        if delta_P is None:
             return False
-        delta_P = torch.cholesky_solve(-normal.gradient_P[:, None], factor)[:, 0]
-        size, correction_P = float(delta_P.norm()), torch.zeros_like(delta_P)
+        move_P = delta_P
         if group["accelerate"]:
-            bent = self._acceleration(closure, normal, before_P, delta_P, factor)
-            readings["acceleration"] = float(bent.norm()) / max(size, 1e-300)
+            bent_P = linear.system.solve(-self._second(closure, linear, before_P, delta_P), damping)
+            readings["acceleration"] = float(bent_P.norm()) / max(float(delta_P.norm()), 1e-300)
             if not readings["acceleration"] <= group["bend"]:  # NaN is refused too
                 return False
-            correction_P = 0.5 * bent
-        vector_to_parameters(before_P + delta_P + correction_P, self.parameters)
+            move_P = delta_P + 0.5 * bent_P
+        vector_to_parameters(before_P + move_P, self.parameters)
         trial_R, _ = closure()
-        new_cost = float(trial_R @ trial_R)
-        predicted = -float(delta_P @ (2 * normal.gradient_P + normal.matrix_PP @ delta_P))
-        readings["gain_ratio"] = (cost - new_cost) / max(predicted, 1e-300)
-        return new_cost < cost
+        gain = linear.cost - float(trial_R @ trial_R) + linear.earlier.gain(move_P)
+        readings["gain_ratio"] = gain / max(linear.predicted(delta_P), 1e-300)
+        return gain > 0
 
-    def _acceleration(
-        self, closure: Residuals, normal: "_Normal", before_P: Tensor, delta_P: Tensor, factor: Tensor
-    ) -> Tensor:
+    def _second(self, closure: Residuals, linear: "_Linear", before_P: Tensor, delta_P: Tensor) -> Tensor:
         # r'' by a forward difference of the residuals minus their linear part; 0.1 is the authors' step.
         h = 0.1
         vector_to_parameters(before_P + h * delta_P, self.parameters)
         moved_R, _ = closure()
-        second_R = (2 / h) * ((moved_R - normal.residuals_R) / h - normal.jacobian_RP @ delta_P)
-        return torch.cholesky_solve(-(normal.jacobian_RP.t() @ second_R)[:, None], factor)[:, 0]
+        return (2 / h) * ((moved_R - linear.residuals_R) / h - linear.jacobian_RP @ delta_P)
 
 
-class _Normal:
-    """The normal equations of one linearisation."""
+def _change(readings: dict[str, float], group: dict) -> float:
+    """Factor of the damping after a step that was taken."""
+    if readings["gain_ratio"] > 0.75 and readings["acceleration"] < 0.5 * group["bend"]:
+        return group["shrink"]
+    return group["grow"] if readings["gain_ratio"] < 0.25 else 1.0
 
-    def __init__(self, residuals_R: Tensor, jacobian_RP: Tensor):
-        self.residuals_R, self.jacobian_RP = residuals_R, jacobian_RP
-        self.gradient_P = jacobian_RP.t() @ residuals_R
-        self.matrix_PP = jacobian_RP.t() @ jacobian_RP
-        diagonal_P = self.matrix_PP.diagonal()
-        # A parameter without any effect still needs a pivot.
-        self.scale_P = diagonal_P.clamp(min=1e-12 * float(diagonal_P.max().clamp(min=1e-300)))
 
-    def factor(self, damping: float) -> Tensor | None:
-        """Cholesky factor of J'J + damping D, or None where rounding makes it indefinite."""
-        damped_PP = self.matrix_PP.clone()
-        damped_PP.diagonal().add_(damping * self.scale_P)
-        factor, failed = torch.linalg.cholesky_ex(damped_PP)
-        return None if int(failed) else factor
+@dataclass(frozen=True)
+class _Earlier:
+    """Least squares of earlier batches about the present parameters: 2 gradient'x + x' matrix x, or nothing."""
+
+    matrix_PP: Tensor | float = 0.0
+    gradient_P: Tensor | float = 0.0
+
+    def gain(self, move_P: Tensor) -> float:
+        """How much a move lowers it."""
+        if not isinstance(self.matrix_PP, Tensor):
+            return 0.0
+        return -float(move_P @ (2 * self.gradient_P + self.matrix_PP @ move_P))
+
+
+def _earlier(memory: float, state: dict) -> _Earlier:
+    if not memory or "matrix" not in state:
+        return _Earlier()
+    return _Earlier(memory * state["matrix"], memory * state["gradient"])
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """Residuals, their Jacobian, the least squares with it, and that of earlier batches."""
+
+    residuals_R: Tensor
+    jacobian_RP: Tensor
+    system: "NormalSystem | OrthogonalSystem"
+    earlier: _Earlier
+    cost: float
+
+    @classmethod
+    def of(cls, residuals_R: Tensor, jacobian_RP: Tensor, orthogonal: bool, earlier: _Earlier) -> "_Linear":
+        """With the system that the option names."""
+        system = OrthogonalSystem(jacobian_RP) if orthogonal else NormalSystem(jacobian_RP, earlier.matrix_PP)
+        return cls(residuals_R, jacobian_RP, system, earlier, float(residuals_R @ residuals_R))
+
+    @property
+    def gradient_P(self) -> Tensor:
+        """Half the gradient of the objective, earlier batches included."""
+        return self.jacobian_RP.t() @ self.residuals_R + self.earlier.gradient_P
+
+    def step(self, damping: float) -> Tensor | None:
+        """The damped Gauss-Newton step, or None where rounding makes the matrix indefinite."""
+        if isinstance(self.system, NormalSystem):
+            return self.system.solve_normal(-self.gradient_P, damping)
+        return self.system.solve(-self.residuals_R, damping)
+
+    def predicted(self, delta_P: Tensor) -> float:
+        """By how much the linear model says a step lowers the objective."""
+        linear_R = self.residuals_R + self.jacobian_RP @ delta_P
+        return self.cost - float(linear_R @ linear_R) + self.earlier.gain(delta_P)

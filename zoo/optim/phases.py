@@ -28,7 +28,7 @@ class Phases(Optimizer):
         phases: in their order; every one but the last with its steps. A scheduler of a phase moves every step.
 
     Raises:
-        InputError: no phases, or steps missing or not positive before the last one.
+        InputError: no phases, or steps missing or not positive before the last one; an optimiser refuses its arguments.
     """
 
     def __init__(self, params: Iterable, phases: list[Phase]):
@@ -37,16 +37,22 @@ class Phases(Optimizer):
             raise InputError(
                 f"Phases: expected steps of 1 or more in every phase but the last, got {lengths}; mend the recipe"
             )
-        self._phases, self._given = phases, list(params)
+        self._phases = phases
         self.present, self.steps_in_phase = 0, 0
-        super().__init__(self._given, {})
+        self.readings: dict[str, float] = {"phase": 0.0}
+        super().__init__(params, {})
+        # Each is made once here, so that a mistake in a later one shows before the first step.
+        made = [phase.optimizer(self._bare_groups()) for phase in phases]
+        self.exact_gradients = any(getattr(optimizer, "exact_gradients", False) for optimizer in made)
         self._enter(0)
+
+    def _bare_groups(self) -> list[dict[str, Any]]:
+        return [{"params": group["params"]} for group in self.param_groups]
 
     def _enter(self, present: int) -> None:
         phase = self._phases[present]
         self.present, self.steps_in_phase = present, 0
-        bare = [{"params": group["params"]} for group in self.param_groups]
-        self.optimizer = phase.optimizer(bare)
+        self.optimizer = phase.optimizer(self._bare_groups())
         self.scheduler = phase.scheduler(self.optimizer) if phase.scheduler else None
         self.param_groups, self.state = self.optimizer.param_groups, self.optimizer.state
 
@@ -56,13 +62,17 @@ class Phases(Optimizer):
         return getattr(self.optimizer, "wants_residuals", False)
 
     @property
-    def readings(self) -> dict[str, float]:
-        """What the present optimiser says of its last step."""
-        return {"phase": float(self.present), **getattr(self.optimizer, "readings", {})}
+    def wants_products(self) -> bool:
+        """Whether the step to come takes the Jacobian as products."""
+        return getattr(self.optimizer, "wants_products", False)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Tensor | None:
-        """One step of the present optimiser; after a phase's last step the next phase is present."""
+        """One step of the present optimiser; after a phase's last step the next phase is present.
+
+        `self.readings` then holds the phase of this step and what its optimiser says of it.
+        """
         result = self.optimizer.step(closure)
+        self.readings = {"phase": float(self.present), **getattr(self.optimizer, "readings", {})}
         if self.scheduler is not None:
             self.scheduler.step()
         self.steps_in_phase += 1

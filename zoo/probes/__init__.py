@@ -1,5 +1,19 @@
 """Readings of derivatives: pure functions and context managers, usable on any torch module."""
 
+from zoo.probes.laplace import parameter_covariance, predictive_variance, residual_variance
 from zoo.probes.layers import LayerReadings, is_activation, watch_layers
+from zoo.probes.leverage import leverage_scores
+from zoo.probes.ntk import ntk, ntk_trace, ntk_weights
 
-__all__ = ["LayerReadings", "is_activation", "watch_layers"]
+__all__ = [
+    "LayerReadings",
+    "is_activation",
+    "leverage_scores",
+    "ntk",
+    "ntk_trace",
+    "ntk_weights",
+    "parameter_covariance",
+    "predictive_variance",
+    "residual_variance",
+    "watch_layers",
+]

@@ -13,12 +13,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from zoo.derivatives import residual_jacobian
+from zoo.derivatives.jacobian_products import jacobian_products, stacked
 from zoo.errors import InputError
 from zoo.optim.clipping import Clipping
 from zoo.optim.constraints import Constraint
 from zoo.optim.decay import optimizer_for
 from zoo.optim.penalties import Penalty
 from zoo.optim.phases import Phases
+from zoo.optim.quasi_newton import QuasiNewton
 from zoo.optim.sam import SAM
 from zoo.training.door import GradientDoor
 from zoo.training.evaluation import Means, batch_size
@@ -179,7 +181,6 @@ class TaskModule(LightningModule, ABC):
             optimizer: one of `self.optimizers()`; the only one by default.
         """
         optimizer = optimizer or self.optimizers()
-        step = self.trainer.global_step
 
         def closure() -> Tensor:
             optimizer.zero_grad()
@@ -191,21 +192,20 @@ class TaskModule(LightningModule, ABC):
             optimizer.step(lambda: self._linearised(batch, optimizer.optimizer))
         else:
             optimizer.step(closure)
-        readings = getattr(optimizer.optimizer, "readings", {})
-        if readings:
-            self.monitor.add(step, {name: torch.tensor(value) for name, value in readings.items()})
 
-    def _linearised(self, batch: Any, optimizer: Optimizer) -> tuple[Tensor, Tensor | None]:
-        """All residuals in one column [R] and, with gradients on, their Jacobian [R, P]; dL/dtheta = 2 J'r is left in
-        `.grad`, where the door reads it."""
+    def _linearised(self, batch: Any, optimizer: Optimizer) -> tuple[Tensor, Any]:
+        """All residuals in one column [R] and, with gradients on, their Jacobian [R, P], a matrix or products with
+        it; dL/dtheta = 2 J'r is left in `.grad`, where the door reads it."""
         blocks = self.residuals(self.net, batch)
         if not torch.is_grad_enabled():
             return torch.cat([block().flatten() for block in blocks.values()]), None
         trained = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
-        pairs = {name: residual_jacobian(block, trained) for name, block in blocks.items()}
+        products = getattr(optimizer, "wants_products", False)
+        jacobian_of, joined = (jacobian_products, stacked) if products else (residual_jacobian, torch.cat)
+        pairs = {name: jacobian_of(block, trained) for name, block in blocks.items()}
         residuals_R = torch.cat([rows.flatten() for rows, _ in pairs.values()])
         parts = [jacobian for _, jacobian in pairs.values()]
-        jacobian_RP = parts[0] if len(parts) == 1 else torch.cat(parts)
+        jacobian_RP = parts[0] if len(parts) == 1 else joined(parts)
         self.monitor.read_terms({name: rows.square().sum() for name, (rows, _) in pairs.items()})
         gradient_P = 2 * (jacobian_RP.t() @ residuals_R)
         for parameter, part in zip(trained, gradient_P.split([p.numel() for p in trained]), strict=True):
@@ -253,6 +253,9 @@ class TaskModule(LightningModule, ABC):
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""
         optimizer = optimizer_for(self.net, self._make_optimizer, self._decay_norms_and_biases)
         self._refuse_accumulation(optimizer)
+        self._refuse_clipping(optimizer)
+        if hasattr(optimizer, "readings"):
+            optimizer.register_step_post_hook(lambda *_: self._read_optimizer(optimizer))
         if isinstance(optimizer, Phases) or getattr(optimizer, "wants_residuals", False):
             self._step_by_hand(optimizer)
         if self.constraints:
@@ -265,7 +268,6 @@ class TaskModule(LightningModule, ABC):
         # Least squares asks for residuals, which Lightning's automatic closure cannot give.
         self.automatic_optimization = False
         refused = {
-            "model.clipping": self.clipping is not None and getattr(optimizer, "wants_residuals", False),
             "model.penalties": bool(self.penalties),
             "model.scheduler": self._make_scheduler is not None,
             "trainer.accumulate_grad_batches": self.trainer.accumulate_grad_batches > 1,
@@ -274,11 +276,20 @@ class TaskModule(LightningModule, ABC):
             if given:
                 raise InputError(f"{key}: expected none with {type(optimizer).__name__}, got it; leave it out")
 
+    def _read_optimizer(self, optimizer: Optimizer) -> None:
+        values = {name: torch.tensor(value) for name, value in optimizer.readings.items()}
+        self.monitor.add(self.trainer.global_step, values)
+
+    def _refuse_clipping(self, optimizer: Optimizer) -> None:
+        exact = any(getattr(optimizer, name, False) for name in ("wants_residuals", "exact_gradients"))
+        if self.clipping is not None and exact:
+            raise InputError(f"model.clipping: expected none with {type(optimizer).__name__}, got it; leave it out")
+
     def _refuse_accumulation(self, optimizer: Optimizer) -> None:
         # Lightning clears gradients before the first of the accumulated batches only: a second evaluation of the
         # last batch would be added to the gradient of the first evaluation.
         batches = self._trainer.accumulate_grad_batches if self._trainer is not None else 1
-        if batches > 1 and isinstance(optimizer, (torch.optim.LBFGS, SAM)):
+        if batches > 1 and isinstance(optimizer, (torch.optim.LBFGS, SAM, QuasiNewton)):
             raise InputError(
                 f"trainer.accumulate_grad_batches: expected 1 with {type(optimizer).__name__}, which evaluates a batch "
                 f"several times a step, got {batches}; take a larger data.batch_size"

@@ -256,7 +256,7 @@ def test_recipes_reach_solver_accuracy(tmp_path, monkeypatch, recipe, bar):
 
 
 def test_conditions_that_are_not_built_in_are_trained():
-    task = fitted(Heat(), MLP(2, 1, [12, 12]), {"x": "even"}, 40, 200, hard_conditions=False)
+    task = fitted(Heat(), MLP(2, 1, [10, 10]), {"x": "even"}, 50, 300, hard_conditions=False)
     points = task.placed(unit_points(200, "sobol", 0))
     assert set(points) == {"equation", "initial", "low", "high"} and (points["initial"][:, 0] == 0).all()
     assert float(task.relative_error()) < 1e-3

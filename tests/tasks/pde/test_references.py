@@ -265,3 +265,9 @@ def test_published_files_are_as_far_from_the_truth_as_said(name, reference, wron
     file = published(name)
     u, error = reference(torch.from_numpy(file["tt"]), torch.from_numpy(file["x"]))
     assert difference(u.numpy(), file["uu"].T) == pytest.approx(wrong, rel=0.01) and error < wrong / 50
+
+
+def test_series_give_back_the_highest_mode_on_its_own_grid():
+    equation, values = Semilinear(0.0, 1.0, np.zeros_like, np.zeros_like), (-1.0) ** np.arange(16)
+    found = series(spectrum(values)[None], equation.places(16), equation, 16)
+    np.testing.assert_allclose(found[0], values, atol=1e-13)

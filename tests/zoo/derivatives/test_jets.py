@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.derivatives import Jet, JetSpace, NoJetRule, jet_of, per_point, residual_jacobian
+from zoo.derivatives import Jet, JetSpace, NoJetRule, gram, jet_of, per_point, residual_jacobian
 from zoo.derivatives.smooth import SMOOTH
 from zoo.derivatives.space import LAPLACIAN
 from zoo.errors import InputError
@@ -172,3 +172,10 @@ def test_a_parameter_that_no_jacobian_covers_is_refused():
 
 def test_a_jet_of_features_alone():
     assert isinstance(jet_of(torch.rand(3, 2), JetSpace(("t", "x"), frozenset({"t"})))[..., :1], Jet)
+
+
+def test_gram_is_the_product():
+    jacobian = torch.randn(50, 37, dtype=torch.float64)
+    expected = jacobian.t() @ jacobian
+    torch.testing.assert_close(gram(jacobian, block=8), expected, rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(gram(jacobian.t().contiguous().t()), expected, rtol=1e-13, atol=1e-13)

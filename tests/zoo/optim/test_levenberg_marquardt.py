@@ -8,6 +8,8 @@ from torch import nn
 
 from zoo.errors import InputError
 from zoo.optim import LevenbergMarquardt, Phase, Phases
+from zoo.optim.levenberg_marquardt import NormalSystem
+from zoo.optim.orthogonal import OrthogonalSystem
 
 
 def rosenbrock(w):
@@ -81,6 +83,8 @@ def test_state_goes_on_to_the_bit():
     [
         (lambda w: LevenbergMarquardt([w], grow=1.0), "grow > 1"),
         (lambda w: LevenbergMarquardt([w], damping=-1.0), "damping"),
+        (lambda w: LevenbergMarquardt([w], memory=1.0), "below 1"),
+        (lambda w: LevenbergMarquardt([w], memory=0.5, orthogonal=True), "with orthogonal"),
         (lambda w: LevenbergMarquardt([w]).step(), "expected a closure"),
         (lambda w: LevenbergMarquardt([w]).step(lambda: (torch.ones(2), torch.ones(2, 3))), "expected a Jacobian"),
         (lambda w: Phases([w], []), "steps of 1 or more"),
@@ -134,3 +138,72 @@ def test_phases_resume_to_the_bit(stop):
     half, stopped = quadratic(phases(), stop)
     resumed, _ = quadratic(phases(), 8 - stop, stopped.state_dict(), half)
     assert whole == resumed
+
+
+def test_by_orthogonal_factors_the_digits_stay_that_the_normal_equations_lose():
+    """Fitting monomials (condition 1e10): the damped minimum by QR is the stacked least squares', by J'J it is not."""
+    x = torch.linspace(0, 1, 60, dtype=torch.float64)
+    j = torch.stack([x**k for k in range(14)], 1)
+    b, scale, damping = torch.sin(4 * x), j.square().sum(0), 1e-18
+    stacked = torch.cat([j, (damping * scale).sqrt().diag()])
+    exact = torch.linalg.lstsq(stacked, torch.cat([b, torch.zeros(14, dtype=b.dtype)]), driver="gelsd").solution
+    best = float((j @ exact - b).norm())
+    orthogonal, normal = (kind(j).solve(b, damping) for kind in (OrthogonalSystem, NormalSystem))
+    assert float((j @ orthogonal - b).norm()) < 1.01 * best
+    assert normal is None or float((j @ normal - b).norm()) > 1.5 * best
+
+
+@pytest.mark.parametrize("rows", [30, 5])
+@pytest.mark.parametrize("kind", [OrthogonalSystem, NormalSystem])
+def test_both_solve_the_damped_equations(kind, rows):
+    torch.manual_seed(0)
+    j, b = torch.randn(rows, 8, dtype=torch.float64), torch.randn(rows, dtype=torch.float64)
+    system, scale = kind(j), j.square().sum(0)
+    for damping in (1e-3, 2.0):
+        x = torch.linalg.solve(j.t() @ j + damping * scale.diag(), j.t() @ b)
+        torch.testing.assert_close(system.solve(b, damping), x)
+        torch.testing.assert_close(system.solve(2 * b, damping), 2 * x)
+
+
+def test_memory_is_least_squares_over_all_batches():
+    """Linear residuals in batches fewer than the parameters: with memory near one, the solution of all rows together."""
+    torch.manual_seed(0)
+    a, b = torch.randn(10, 3, 8, dtype=torch.float64), torch.randn(10, 3, dtype=torch.float64)
+    w = nn.Parameter(torch.zeros(8, dtype=torch.float64))
+    share = 1 - 1e-9
+    solver = LevenbergMarquardt([w], damping=1e-12, memory=share)
+    for a_RP, b_R in zip(a, b, strict=True):
+        solver.step(lambda a_RP=a_RP, b_R=b_R: (a_RP @ w.detach() - b_R, a_RP))
+    expected = torch.linalg.lstsq(a.flatten(0, 1), b.flatten()[:, None]).solution[:, 0]
+    torch.testing.assert_close(w.detach(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_memory_discounts_earlier_batches():
+    """One parameter, batches x = b: the mean of all b with weights memory^age."""
+    w = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    solver, one = LevenbergMarquardt([w], damping=1e-14, memory=0.5), torch.ones(1, 1, dtype=torch.float64)
+    for b in (1.0, 2.0, 4.0):
+        solver.step(lambda b=b: (w.detach() - b, one))
+    assert float(w.detach()) == pytest.approx((0.25 * 1 + 0.5 * 2 + 4) / 1.75)
+
+
+def test_memory_goes_on_to_the_bit():
+    a, b = torch.randn(6, 2, 3, dtype=torch.float64), torch.randn(6, 2, dtype=torch.float64)
+
+    def run(batches, state=None, start=(0.0, 0.0, 0.0)):
+        w = nn.Parameter(torch.tensor(start, dtype=torch.float64))
+        solver = LevenbergMarquardt([w], memory=0.7)
+        if state:
+            solver.load_state_dict(state)
+        for k in batches:
+            solver.step(
+                lambda k=k: (
+                    torch.tanh(a[k] @ w.detach()) - b[k],
+                    (1 - torch.tanh(a[k] @ w.detach()) ** 2)[:, None] * a[k],
+                )
+            )
+        return w.detach(), solver.state_dict()
+
+    whole, _ = run(range(6))
+    half, state = run(range(3))
+    assert whole.equal(run(range(3, 6), state, half.tolist())[0])
