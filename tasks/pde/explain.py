@@ -26,8 +26,10 @@ def found_constants(task: "PhysicsInformed") -> list[Section]:
 
 
 def solution_sections(task: "PhysicsInformed") -> list[Section]:
-    """For problems of two coordinates three maps and a few cuts; for others the figures alone."""
+    """For problems of two coordinates three maps and a few cuts, of one a curve; for others the figures alone."""
     reference = task.reference
+    if len(reference.grid) == 1:
+        return _curves(task)
     if len(reference.grid) != 2:
         return []
     found_NK = task.solution_at(reference.points_ND).double()
@@ -57,6 +59,22 @@ def solution_sections(task: "PhysicsInformed") -> list[Section]:
     )
     figure = heat_map(_grid(residual_N, reference.grid), rows, columns, True, task.problem.coordinates[1])
     return [*sections, Section("Residual", lead, [figure])]
+
+
+def _curves(task: "PhysicsInformed") -> list[Section]:
+    reference, (letter,) = task.reference, task.problem.coordinates
+    places, found_NK = reference.points_ND[:, 0].numpy(), task.solution_at(reference.points_ND).double()
+    sections = []
+    for k, name in enumerate(task.problem.observables):
+        expected_N, found_N = reference.values_NK[:, k], found_NK[:, k]
+        lead = (
+            f"{name} over {letter}. Largest error {float((found_N - expected_N).abs().max()):.2e}; the reference "
+            f"itself is good to {reference.error:.0e} (relative l2)."
+        )
+        lines = {name: (places, found_N.numpy()), f"{name}, reference": (places, expected_N.numpy())}
+        figure = line_chart(lines, letter, name, caption="A reference that is met is covered.")
+        sections.append(Section(f"Solution {name}", lead, [figure]))
+    return sections
 
 
 def _cuts(task: "PhysicsInformed", found_N: torch.Tensor, expected_N: torch.Tensor):

@@ -54,7 +54,8 @@ def constants_estimate(
     rows: dict[str, Callable[[], Tensor]], parameters: list[Tensor], constants: list[Tensor]
 ) -> Estimate:
     """The estimate of scalar parameters, from the rows of an objective by term; those of "data" alone have noise."""
-    pairs = {name: residual_jacobian(block, parameters) for name, block in rows.items()}
+    with torch.enable_grad():
+        pairs = {name: residual_jacobian(block, parameters) for name, block in rows.items()}
     data_NK, data_RP = pairs.pop("data")
     held = [jacobian_SP for _, jacobian_SP in pairs.values()] or [data_RP[:0]]
     ends = torch.tensor([p.numel() for p in parameters]).cumsum(0).tolist()
@@ -62,10 +63,14 @@ def constants_estimate(
     return estimate_of(data_NK.flatten(), data_RP, torch.cat(held), [columns[id(p)] for p in constants])
 
 
-def half_widths(covariance_CC: Tensor, level: float = 0.95) -> Tensor:
+def half_widths(estimate: Estimate, level: float = 0.95) -> Tensor:
     """[C]: what to add and subtract for an interval that covers the truth with probability `level`.
 
-    >>> round(float(half_widths(torch.tensor([[4.0]]))), 3)
-    3.92
+    By Student's t, whose quantile is expanded in 1 / freedom (Abramowitz and Stegun 26.7.5).
+
+    >>> round(float(half_widths(Estimate(torch.tensor([[1.0]]), 1.0, 18.0))), 2)
+    2.1
     """
-    return NormalDist().inv_cdf((1 + level) / 2) * covariance_CC.diagonal().sqrt()
+    z, f = NormalDist().inv_cdf((1 + level) / 2), estimate.freedom
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return (z + first / f + second / f**2) * estimate.covariance_CC.diagonal().sqrt()

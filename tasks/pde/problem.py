@@ -74,6 +74,16 @@ class Problem(ABC):
     def reference(self) -> Reference:
         """The solution by other means: exact, or by a solver with its own error."""
 
+    def solution(self, points_ND: Tensor) -> tuple[Tensor, float]:
+        """(observables [N, K] at any points of the domain, their relative l2 error), where they are known.
+
+        Raises:
+            InputError: they are not.
+        """
+        raise InputError(
+            f"problem: expected one whose solution is known at any point, got {type(self).__name__}; give it `solution`"
+        )
+
     def conditions(self) -> dict[str, Condition]:
         """Initial and boundary conditions by name, for training without (all of) them built in."""
         return {}

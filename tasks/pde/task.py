@@ -10,6 +10,7 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from tasks.pde.ansatz import Ansatz, Symmetry, refuse_unfit
+from tasks.pde.data import unit_points
 from tasks.pde.explain import found_constants, solution_sections
 from tasks.pde.intervals import constants_estimate, half_widths
 from tasks.pde.measurements import Measured, Measurements
@@ -213,22 +214,20 @@ class PhysicsInformed(TaskModule):
         found = {name: parameter.detach() for name, parameter in net.unknown.items()}
         return {"residual": residual.square().mean().sqrt(), "relative_l2": self.relative_error(), **found}
 
-    def interval_half_widths(self, unit_ND: Tensor) -> dict[str, float]:
-        """Half of the 95 % confidence interval of every constant that is sought; see `tasks.pde.intervals`.
-
-        Args:
-            unit_ND: points of the unit cube at which the equation is held.
-        """
-        rows, unknown = self.residuals(self.net, self.placed(unit_ND)), self.net.unknown
+    def interval_half_widths(self) -> dict[str, float]:
+        """Half of the 95 % confidence interval of every constant that is sought; see `tasks.pde.intervals`."""
         trained = [p for p in self.net.parameters() if p.requires_grad]
+        # The equation binds the net between its points too if they are more than the parameters.
+        many = unit_points(max(2000, 4 * sum(p.numel() for p in trained)), "sobol", 0)
+        rows, unknown = self.residuals(self.net, self.placed(many)), self.net.unknown
         estimate = constants_estimate(rows, trained, list(unknown.values()))
-        return dict(zip(unknown, half_widths(estimate.covariance_CC).tolist(), strict=True))
+        return dict(zip(unknown, half_widths(estimate).tolist(), strict=True))
 
     def test_step(self, batch: Tensor, batch_idx: int) -> None:
         """With the confidence intervals of the constants that are sought."""
         super().test_step(batch, batch_idx)
         if self.net.unknown:
-            self.half_widths = self.interval_half_widths(batch)
+            self.half_widths = self.interval_half_widths()
 
     def on_test_epoch_end(self) -> None:
         """With the intervals' half widths as figures."""

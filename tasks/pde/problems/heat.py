@@ -43,9 +43,13 @@ class Heat(Problem):
             "high": Condition(lambda u, points, **_: u.value, {"x": 1.0}),
         }
 
+    def solution(self, points_ND: Tensor) -> tuple[Tensor, float]:
+        """The exact one."""
+        t_N, x_N = points_ND.unbind(1)
+        values_N = torch.exp(-self.constants["alpha"] * math.pi**2 * t_N) * torch.sin(math.pi * x_N)
+        return values_N[:, None], 1e-15
+
     def reference(self) -> Reference:
         """The exact solution."""
         points_ND, grid = grid_of(self.bounds, (51, 101))
-        t_N, x_N = points_ND.unbind(1)
-        values_N = torch.exp(-self.constants["alpha"] * math.pi**2 * t_N) * torch.sin(math.pi * x_N)
-        return Reference(points_ND, values_N[:, None], 1e-15, grid)
+        return Reference(points_ND, *self.solution(points_ND), grid)
