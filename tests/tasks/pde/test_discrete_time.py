@@ -95,7 +95,7 @@ def test_one_step_is_learned():
     )
     task.double()
     solver = LevenbergMarquardt(task.net.parameters())
-    for step in range(40):
+    for step in range(100):
         batch = task.placed(unit_points(20, "sobol", step))
         solver.step(lambda batch=batch: task._linearised(batch, solver))
     assert float(task.relative_error()) < 1e-5
