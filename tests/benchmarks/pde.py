@@ -14,7 +14,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.benchmarks.results import ROOT, report
 
 # recipe -> error that must be reached, CPU seconds that it may take
-BARS = {"burgers": (1e-5, 90), "poisson": (1e-8, 10), "heat": (1e-6, 60)}
+BARS = {
+    "burgers": (1e-5, 90),
+    "poisson": (1e-8, 10),
+    "heat": (1e-6, 60),
+    "poisson_features": (1e-12, 10),
+    "heat_features": (1e-9, 60),
+    "helmholtz": (1e-4, 180),
+    "kovasznay": (1e-6, 60),
+    "taylor_green": (1e-6, 60),
+    "cavity": (2e-3, 600),
+}
 
 
 def fit(recipe: str, seed: int, folder: str) -> tuple[float, float]:
