@@ -274,9 +274,10 @@ def test_waves_that_cannot_be(structure, says):
         Ansatz(MLP(), Advection(), True, **structure)
 
 
-def error_after(problem, net, steps, points, **structure):
+def error_after(problem, features, hidden_sizes, steps, points, **structure):
     torch.manual_seed(0)
-    task = PhysicsInformed(problem, net.double(), LevenbergMarquardt, **structure)
+    net = MLP(features, 1, hidden_sizes).double()
+    task = PhysicsInformed(problem, net, LevenbergMarquardt, **structure)
     solver = LevenbergMarquardt(task.net.parameters())
     for step in range(steps):
         batch = task.placed(unit_points(points, "sobol", step))
@@ -284,15 +285,20 @@ def error_after(problem, net, steps, points, **structure):
     return float(task.relative_error())
 
 
+# Problem, net and structure of its recipe, about half of its steps, and a bar above what these reach: 4e-5, 6e-6, 4e-4.
+SOLVABLE = [
+    (ReactionDiffusion(), 4, [20, 20], {"symmetry": {"x": "even"}, "periodic": {"x": 3}}, 60, 1500, 5e-4),
+    (AllenCahnLifted(), 7, [20, 20, 20], {"symmetry": {"x": "even"}, "periodic": {"x": 6}}, 60, 2000, 1e-4),
+    (Advection(), 23, [20, 20], {"periodic": {"x": 1}, "waves": {"t": 10}}, 75, 2000, 2e-3),
+]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("problem", "features", "structure", "bar"),
-    [
-        (ReactionDiffusion(), 4, {"symmetry": {"x": "even"}, "periodic": {"x": 3}}, 5e-4),
-        (AllenCahnLifted(), 7, {"symmetry": {"x": "even"}, "periodic": {"x": 6}}, 5e-4),
-        (Advection(), 23, {"periodic": {"x": 1}, "waves": {"t": 10}}, 2e-2),
-    ],
-    ids=lambda v: type(v).__name__,
+    ("problem", "features", "hidden_sizes", "structure", "steps", "points", "bar"),
+    SOLVABLE,
+    ids=["fisher", "allen_cahn", "advection"],
 )
-def test_an_evolution_is_solved_in_forty_steps(problem, features, structure, bar):
-    assert error_after(problem, MLP(features, 1, [20, 20]), 40, 1000, **structure) < bar
+def test_an_evolution_is_solved(problem, features, hidden_sizes, structure, steps, points, bar):
+    error = error_after(problem, features, hidden_sizes, steps, points, **structure)
+    assert error < bar
