@@ -30,8 +30,8 @@ class Readings(Protocol):
 def run_sections(record: Readings) -> list[Section]:
     """All sections that the record has readings for, in reading order."""
     makers: list[Callable[[Readings], Section | None]] = [
-        learning_curves, gradient_flow, total_gradient, update_ratio, activations, deltas, cosine, learning_rate,
-        least_squares,
+        learning_curves, gradient_flow, total_gradient, update_ratio, activations, deltas, cosine, loss_terms,
+        learning_rate, least_squares,
     ]  # fmt: skip
     return [section for section in (make(record) for make in makers) if section is not None]
 
@@ -154,6 +154,34 @@ def cosine(record: Readings) -> Section | None:
     lead = "Near 1: steps agree, a larger learning rate may pay. Near 0: noise rules. Below 0: steps undo each other."
     figure = line_chart({"cosine": (series.steps, series.values)}, y_label="cos(g_t, g_t+1)")
     return Section("Successive gradients", lead, [figure])
+
+
+def loss_terms(record: Readings) -> Section | None:
+    """Share of every loss term in the gradient, and the cosines between their gradients, at sampled steps."""
+    norms = {q[14:]: _whole(record, q) for q in record.quantities() if q.startswith("gradient_norm/")}
+    if len(norms) < 2:
+        return None
+    shares = line_chart(gradient_shares(norms), y_label="share of the gradient", caption="||g_term|| / sum of all.")
+    pairs = {
+        q[12:].replace("/", " and "): _whole(record, q) for q in record.quantities() if q.startswith("term_cosine/")
+    }
+    lowest = {name: float(np.nanmin(s.values)) for name, s in pairs.items() if np.isfinite(s.values).any()}
+    if not lowest:
+        return Section("Terms of the loss", "What each term adds to the gradient.", [shares])
+    name = min(lowest, key=lowest.get)
+    step = int(pairs[name].steps[np.nanargmin(pairs[name].values)])
+    verdict = f"Smallest cosine between two terms' gradients: {lowest[name]:.2f}, {name} at step {step}. "
+    verdict += "Below 0 they undo each other; a term without a share is not trained, one with all of it trains alone."
+    chart = line_chart({k: (s.steps, s.values) for k, s in pairs.items()}, y_label="cos(g_a, g_b)")
+    return Section("Terms of the loss", verdict, [shares, chart], {"smallest cosine": lowest})
+
+
+def gradient_shares(norms: dict[str, OneSeries]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Term -> (steps, ||g_term|| / sum of the norms), at the steps that all terms were read at."""
+    steps = sorted(set.intersection(*(set(s.steps.tolist()) for s in norms.values())))
+    values = {name: s.values[np.isin(s.steps, steps)] for name, s in norms.items()}
+    total = np.maximum(sum(values.values()), 1e-300)
+    return {name: (np.array(steps), v / total) for name, v in values.items()}
 
 
 def learning_rate(record: Readings) -> Section | None:

@@ -4,9 +4,10 @@ Legend: K = parameter tensors of one optimiser, T = loss terms.
 Readings stay on the device as tensors until `flush`, which moves them in one transfer and writes the record.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -107,7 +108,7 @@ class GradientMonitor:
         with self.pausing():  # these backwards are ours, not the training's: the deltas must not see them
             for name, term in terms.items():
                 if term.requires_grad:
-                    self._add_term_gradient(name, torch.autograd.grad(term, parameters, retain_graph=True, **UNUSED))
+                    self.add_term_gradient(name, torch.autograd.grad(term, parameters, retain_graph=True, **UNUSED))
 
     @contextmanager
     def pausing(self) -> Iterator[None]:
@@ -120,7 +121,8 @@ class GradientMonitor:
             for layers in self._layers.values():
                 layers.paused = False
 
-    def _add_term_gradient(self, name: str, gradients: tuple[Tensor, ...]) -> None:
+    def add_term_gradient(self, name: str, gradients: Sequence[Tensor]) -> None:
+        """Add dL_term/dtheta of one micro-batch that is known already, as least squares knows it."""
         if name in self._term_gradients:
             torch._foreach_add_(self._term_gradients[name], list(gradients))
         else:
@@ -151,9 +153,15 @@ class GradientMonitor:
         return reading
 
     def _close_term_gradients(self, step: int, reduce_mean: Callable[[Tensor], Tensor]) -> None:
-        for name, gradients in self._term_gradients.items():
-            flat = reduce_mean(torch.cat([g.flatten() for g in gradients])) / self._micro_batches
-            self._scalars.append((step, "", f"gradient_norm/{name}", torch.linalg.vector_norm(flat)))
+        flat = {
+            name: reduce_mean(torch.cat([g.flatten() for g in gradients])) / self._micro_batches
+            for name, gradients in self._term_gradients.items()
+        }
+        norms = {name: torch.linalg.vector_norm(one) for name, one in flat.items()}
+        self._scalars += [(step, "", f"gradient_norm/{name}", norm) for name, norm in norms.items()]
+        for a, b in combinations(flat, 2):
+            cosine = torch.dot(flat[a], flat[b]) / (norms[a] * norms[b])  # NaN where a term has no gradient
+            self._scalars.append((step, "", f"term_cosine/{a}/{b}", cosine))
         self._term_gradients = {}
 
     def _close_held(

@@ -207,6 +207,9 @@ class TaskModule(LightningModule, ABC):
         parts = [jacobian for _, jacobian in pairs.values()]
         jacobian_RP = parts[0] if len(parts) == 1 else joined(parts)
         self.monitor.read_terms({name: rows.square().sum() for name, (rows, _) in pairs.items()})
+        if len(pairs) > 1 and self._trainer is not None and self.monitor.samples(self.trainer.global_step):
+            for name, (rows, jacobian) in pairs.items():
+                self.monitor.add_term_gradient(name, [2 * (jacobian.t() @ rows.flatten())])
         gradient_P = 2 * (jacobian_RP.t() @ residuals_R)
         for parameter, part in zip(trained, gradient_P.split([p.numel() for p in trained]), strict=True):
             parameter.grad = part.view_as(parameter)

@@ -1,5 +1,7 @@
 """The monitor's readings against plain autograd, in every mode that could distort them."""
 
+from functools import partial
+
 import pytest
 import torch
 from pytorch_lightning import Callback
@@ -7,9 +9,12 @@ from torch import nn
 
 from tests.conftest import ManualRegression, Regression
 from zoo.data import TensorLoader
+from zoo.derivatives import per_point
 from zoo.errors import InputError
-from zoo.optim import ByGlobalNorm
+from zoo.optim import ByGlobalNorm, LevenbergMarquardt
+from zoo.reports import run_sections
 from zoo.training.monitor import MonitorOptions
+from zoo.training.task import TaskModule
 
 EVERY = MonitorOptions(sample_every=1, flush_every=3)
 
@@ -198,3 +203,36 @@ def test_in_place_activations_are_read_right(data, adam, quick):
         record = task.monitor.record
         found.append({(q, k): s.values.tolist() for q in record.quantities() for k, s in record.series(q).items()})
     assert found[0] == found[1]
+
+
+class Opposed(TaskModule):
+    """Two terms of planted gradients: (w0 - 1)^2 and 4 (w0 + 1)^2 + (w1 - 2)^2, at w = 0."""
+
+    def loss(self, net, batch):
+        return {name: block().square().sum() for name, block in self.residuals(net, batch).items()}
+
+    def residuals(self, net, batch):
+        points, scale = torch.eye(2), torch.tensor([[2.0], [1.0]])
+        targets = torch.tensor([[-1.0], [2.0]])
+        return {"one": lambda: at(net, points[:1]) - 1, "two": lambda: (at(net, points) - targets) * scale}
+
+
+def at(net, points):
+    return (per_point(net.weight, len(points))[:, 0] * points).sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize("least_squares", [True, False])
+def test_cosine_of_terms_whose_gradients_are_known(least_squares, data, quick):
+    net = nn.Linear(2, 1, bias=False)
+    nn.init.zeros_(net.weight)
+    optimizer = LevenbergMarquardt if least_squares else partial(torch.optim.SGD, lr=1e-3)
+    task = Opposed(net, optimizer, monitor=EVERY)
+    quick(max_epochs=1, max_steps=1).fit(task, TensorLoader(data, 64))
+    # gradients [-2, 0] and [8, -4]
+    assert series(task, "gradient_norm/one").values[0] == pytest.approx(2, rel=1e-6)
+    assert series(task, "gradient_norm/two").values[0] == pytest.approx(80**0.5, rel=1e-6)
+    assert series(task, "term_cosine/one/two").values[0] == pytest.approx(-16 / (2 * 80**0.5), rel=1e-6)
+    sections = {section.title: section for section in run_sections(task.monitor.record)}
+    assert "-0.89, one and two at step 0" in sections["Terms of the loss"].lead
+    shares = sections["Terms of the loss"].figures[0].table.rows[0]
+    assert shares[1:] == pytest.approx([2 / (2 + 80**0.5), 80**0.5 / (2 + 80**0.5)], rel=1e-6)
