@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tasks.pde.fields import Coordinates
 from tasks.pde.problem import Problem
-from zoo.derivatives import Jet, jet_of, per_point
+from zoo.derivatives import Jet, derivatives_of, jet_of, per_point
 from zoo.errors import InputError
 
 Symmetry = Literal["odd", "even"]
@@ -127,7 +127,7 @@ def refuse_unfit(ansatz: Ansatz) -> None:
     wanted = f"{inputs} inputs and {len(problem.fields)} outputs"
     try:
         with torch.no_grad():
-            found = ansatz(jet_of(points, problem.space)).shape[1]
+            found = derivatives_of(ansatz, points, problem.space).shape[1]
     except RuntimeError as error:
         reason = str(error).splitlines()[0][:100]
         raise InputError(f"model.net: expected {wanted}, got a net that refuses them ({reason}); {mend}") from error

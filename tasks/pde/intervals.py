@@ -54,8 +54,7 @@ def constants_estimate(
     rows: dict[str, Callable[[], Tensor]], parameters: list[Tensor], constants: list[Tensor]
 ) -> Estimate:
     """The estimate of scalar parameters, from the rows of an objective by term; those of "data" alone have noise."""
-    with torch.enable_grad():
-        pairs = {name: residual_jacobian(block, parameters) for name, block in rows.items()}
+    pairs = {name: residual_jacobian(block, parameters) for name, block in rows.items()}
     data_NK, data_RP = pairs.pop("data")
     held = [jacobian_SP for _, jacobian_SP in pairs.values()] or [data_RP[:0]]
     ends = torch.tensor([p.numel() for p in parameters]).cumsum(0).tolist()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tasks.pde.fields import rows_at
 from tasks.pde.problem import Condition
-from zoo.derivatives import Jet, jet_of
+from zoo.derivatives import Jet, derivatives_of
 
 if TYPE_CHECKING:
     from tasks.pde.ansatz import Ansatz
@@ -26,7 +26,7 @@ def slope(u: Jet) -> Tensor:
 
 def equation_rows(net: "Ansatz", points_ND: Tensor, slope_weight: float = 0.0) -> Tensor:
     """[N, E]: the equation's residual / sqrt(1 + (slope_weight |grad u|)^2)."""
-    u = net(jet_of(points_ND, net.problem.space))
+    u = derivatives_of(net, points_ND, net.problem.space)
     rows_NE = net.problem.residual(u, points_ND, net.constants(len(points_ND)))
     return rows_NE / (1 + (slope_weight * slope(u)) ** 2).sqrt()[:, None] if slope_weight else rows_NE
 
@@ -34,11 +34,11 @@ def equation_rows(net: "Ansatz", points_ND: Tensor, slope_weight: float = 0.0) -
 def condition_rows(net: "Ansatz", condition: Condition, points_ND: Tensor) -> Tensor:
     """[N, E]: how far a condition is from being met; after the coordinates points may carry a normal."""
     space = net.problem.space_asked(condition.residual, "condition", normal=condition.on_boundary)
-    u = net(jet_of(points_ND[:, : len(space.coordinates)], space))
+    u = derivatives_of(net, points_ND[:, : len(space.coordinates)], space)
     return rows_at(condition.residual, u, points_ND, net.constants(len(points_ND)))
 
 
 def observed_rows(net: "Ansatz", points_ND: Tensor) -> Tensor:
     """[N, K]: what the problem observes of a solution."""
     space = net.problem.space_asked(net.problem.observed, "observed", constants=False)
-    return rows_at(net.problem.observed, net(jet_of(points_ND, space)), points_ND, {})
+    return rows_at(net.problem.observed, derivatives_of(net, points_ND, space), points_ND, {})

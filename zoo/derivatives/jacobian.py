@@ -20,6 +20,7 @@ from zoo.derivatives.per_point import ParameterCopies, copies_per_point
 from zoo.errors import InputError
 
 
+@torch.enable_grad()
 def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """(residuals [N, K], Jacobian [N * K, P]) at the parameters as they are; row n * K + k is residual k of point n.
 
@@ -33,7 +34,7 @@ def residual_jacobian(residuals: Callable[[], Tensor], parameters: Sequence[Tens
     Raises:
         InputError: a parameter that acts on the residuals in another way than those above.
     """
-    with torch.enable_grad(), linear_calls() as calls, copies_per_point() as copies:
+    with linear_calls() as calls, copies_per_point() as copies:
         rows = residuals()
     rows_NK = rows[:, None] if rows.dim() == 1 else rows
     n, k = rows_NK.shape

@@ -91,9 +91,10 @@ class JacobianProducts:
             yield slice(*columns), block
 
 
+@torch.enable_grad()
 def jacobian_products(residuals: Callable[[], Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, JacobianProducts]:
     """(residuals [N, K], their Jacobian [N * K, P] as an operator); arguments and errors of `residual_jacobian`."""
-    with torch.enable_grad(), linear_calls() as calls, copies_per_point() as copies:
+    with linear_calls() as calls, copies_per_point() as copies:
         rows = residuals()
     rows_NK = rows[:, None] if rows.dim() == 1 else rows
     n, k = rows_NK.shape

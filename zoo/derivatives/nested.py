@@ -34,10 +34,11 @@ class Nested:
 
     def __getitem__(self, key: Any) -> Any:
         """A derivative by its name, [N, F]; or that of chosen features, `u[..., 0:1]`."""
-        if not isinstance(key, str):
-            return Nested(self._value_NF[key], self._points_ND, self.space, self._differentiable)
-        self.space.place(key)  # refuses what the equation did not ask for
-        found = self._laplacian() if key == LAPLACIAN else self._derivative(self.space.canonical(key))
+        with torch.enable_grad():  # a derivative without a graph would have a next one of zero
+            if not isinstance(key, str):
+                return Nested(self._value_NF[key], self._points_ND, self.space, self._differentiable)
+            self.space.place(key)  # refuses what the equation did not ask for
+            found = self._laplacian() if key == LAPLACIAN else self._derivative(self.space.canonical(key))
         return found if self._differentiable else found.detach()
 
     @property
@@ -64,12 +65,10 @@ class Nested:
     def _gradient(self, lower_NF: Tensor) -> Tensor:
         if not lower_NF.requires_grad:  # constant
             return lower_NF[..., None] * torch.zeros_like(self._points_ND)[:, None]
-        with torch.enable_grad():
-            sums = lower_NF.sum(0)
-            parts = [
-                torch.autograd.grad(one, self._points_ND, create_graph=True, materialize_grads=True, allow_unused=True)
-                for one in sums
-            ]
+        parts = [
+            torch.autograd.grad(one, self._points_ND, create_graph=True, materialize_grads=True, allow_unused=True)
+            for one in lower_NF.sum(0)
+        ]
         return torch.stack([part for (part,) in parts], 1)
 
 

@@ -216,7 +216,7 @@ def test_the_life_of_a_run(tmp_path, monkeypatch, capsys):
             "model.clipping: expected none",
         ),
         (["--model.scheduler", "zoo.optim.WarmupDecay"], "model.scheduler: expected none"),
-        (["--model.net.activation", "torch.nn.ReLU"], "no rule for relu"),
+        (["--model.net.activation", "torch.nn.ReLU"], "a derivative order the net cannot give"),
         (["--trainer.accumulate_grad_batches", "2"], "accumulate_grad_batches: expected none"),
         (["--model.net.in_features", "3"], "expected 2 inputs and 1 outputs"),
         (["--model.net.out_features", "2"], "expected 2 inputs and 1 outputs, got 2 outputs"),
@@ -291,3 +291,17 @@ def test_neumann_features_have_no_slope_at_the_ends():
     points = torch.tensor([[0.3, 0.0], [0.7, 1.0], [0.5, 0.5]], dtype=torch.float64)
     slope = u(jet_of(points, JetSpace(("t", "x"), frozenset({"x"}))))["x"][:, 0].abs()
     assert slope[:2].max() < 1e-12 < slope[2]
+
+
+class Arsinh(nn.Module):
+    """Smooth, and without a rule for jets."""
+
+    def forward(self, x):
+        return torch.asinh(x)
+
+
+def test_a_net_that_jets_refuse_is_solved_by_nested_autograd(capsys):
+    torch.manual_seed(0)
+    task = fitted(Heat(), MLP(2, 1, [8, 8], Arsinh), {"x": "even"}, 25, 100)
+    assert float(task.relative_error()) < 1e-3
+    assert capsys.readouterr().err.count("nested autograd") == 1

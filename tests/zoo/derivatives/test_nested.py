@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.derivatives import JetSpace, NoJetRule, derivatives_of, nested_of, per_point, residual_jacobian
+from zoo.derivatives import JetSpace, NoJetRule, derivatives_of, jet_of, nested_of, per_point, residual_jacobian
 from zoo.errors import InputError
 
 
@@ -105,3 +105,16 @@ def test_two_numbers_of_points_in_one_residual_are_refused():
 def test_unknown_method():
     with pytest.raises(InputError, match="auto, jets or nested"):
         derivatives_of(nn.Tanh(), torch.rand(2, 1), JetSpace(("x",), frozenset({"x"})), "symbolic")
+
+
+def test_values_are_the_same_without_gradients():
+    net, points = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 2)).double(), torch.randn(4, 2).double()
+    space = JetSpace(("t", "x"), frozenset({"txx", "laplacian"}))
+    with torch.no_grad():
+        without = nested_of(net, points, space)
+        for name in space.names:
+            assert without[..., 0:1][name].equal(nested_of(net, points, space)[name][:, 0:1])
+            assert not without[name].requires_grad
+    jets = net(jet_of(points, space))
+    for name in space.names:
+        torch.testing.assert_close(without[name], jets[name])
