@@ -80,17 +80,8 @@ def _initial_value(task: "PhysicsInformed", fit: Fit, points: dict[str, Tensor],
     letters = task.problem.coordinates
     if len(letters) != 2 or letters[0] != "t":
         return []
-    low, high = task.problem.bounds[letters[1]]
-    centres = np.linspace(low, high, BUMPS + 2)[1:-1]
-    width, reach = (high - low) / BUMPS, letters[1] in task.net.periodic
-    field_K = torch.eye(len(task.problem.fields), dtype=point_1D.dtype)[0]
-    modes = [_mode(task, bump(c, width, low, high, reach), field_K) for c in centres]
-    slopes_RC, built_in = initial_slopes(task, points, modes)
-    found_C = fit.response(slopes_RC, solution_jacobian(task, point_1D))[0]
-    if built_in:
-        at = jet_of(point_1D, JetSpace(letters, frozenset()))
-        found_C = found_C + torch.stack([mode(at)[""][0, 0] for mode in modes])
-    lines = {"influence": (centres, (found_C / (width * (2 * np.pi) ** 0.5)).numpy())}
+    centres, found = influence(task, fit, points, point_1D)
+    lines = {"influence": (centres, found)}
     lead = (
         f"By how much {task.problem.observables[0]} at {_said(task, point_1D)} changes with the initial value of "
         f"{task.problem.fields[0]} at each place: the answer to narrow bumps, over their area."
@@ -100,19 +91,38 @@ def _initial_value(task: "PhysicsInformed", fit: Fit, points: dict[str, Tensor],
     return [Section("What the initial value does", lead, [line_chart(lines, letters[1], "d u / d u0")])]
 
 
-def bump(centre: float, width: float, low: float, high: float, periodic: bool) -> Callable[[Jet], Jet]:
-    """exp(-((x - centre) / width)^2 / 2), less the line that makes it zero at both ends; or its periodic kin."""
+def influence(
+    task: "PhysicsInformed", fit: Fit, points: dict[str, Tensor], point_1D: Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the initial value, and d u(point) / d of it there: the answer to a narrow bump, over its area."""
+    letter = task.problem.coordinates[1]
+    low, high = task.problem.bounds[letter]
+    width = (high - low) / 30
+    centres = np.linspace(low + 2 * width, high - 2 * width, BUMPS)
+    field_K = torch.eye(len(task.problem.fields), dtype=point_1D.dtype)[0]
+    shapes = [bump(centre, width, low, high, letter in task.net.periodic) for centre in centres]
+    modes = [_mode(task, shape, field_K) for shape in shapes]
+    slopes_RC, built_in = initial_slopes(task, points, modes)
+    found_C = fit.response(slopes_RC, solution_jacobian(task, point_1D))[0]
+    if built_in:
+        at = jet_of(point_1D, JetSpace(task.problem.coordinates, frozenset()))
+        found_C = found_C + torch.stack([mode(at)[""][0, 0] for mode in modes])
+    x_N = torch.linspace(low, high, 2001, dtype=point_1D.dtype)
+    areas_C = torch.stack([torch.trapezoid(shape(x_N), x_N) for shape in shapes])
+    return centres, (found_C / areas_C).numpy()
+
+
+def bump(centre: float, width: float, low: float, high: float, periodic: bool) -> Callable[[Any], Any]:
+    """exp(-((x - centre) / width)^2 / 2), less its images behind both ends, where it is zero; or its periodic kin."""
     if periodic:
         wave = 2 * np.pi / (high - low)
         return lambda x: torch.exp((torch.cos((x - centre) * wave) - 1) * (1 / (wave * width) ** 2))
-    first, last = (float(np.exp(-(((end - centre) / width) ** 2) / 2)) for end in (low, high))
-    slope = (last - first) / (high - low)
 
-    def bump_at(x: Jet) -> Jet:
-        scaled = (x - centre) * (1 / width)
-        return torch.exp(scaled * scaled * -0.5) - (x - low) * slope - first
+    def hill(x: Any, place: float) -> Any:
+        scaled = (x - place) * (1 / width)
+        return torch.exp(scaled * scaled * -0.5)
 
-    return bump_at
+    return lambda x: hill(x, centre) - hill(x, 2 * low - centre) - hill(x, 2 * high - centre)
 
 
 def _mode(task: "PhysicsInformed", shape: Callable[[Jet], Jet], field_K: Tensor) -> Callable[[Jet], Any]:

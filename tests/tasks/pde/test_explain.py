@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tasks.pde.data import unit_points
-from tasks.pde.explain_page import bump, point_of
+from tasks.pde.explain_page import bump, influence, point_of
 from tasks.pde.guard import findings, grid_slope, mirrored, steep_coverage, steep_residual, verdict
 from tasks.pde.networks import MLP
 from tasks.pde.problems import Heat
@@ -89,6 +89,15 @@ def test_derivative_to_modes_of_the_initial_value(hard, tolerance):
     found = found + shapes if built_in else found
     expected = torch.exp(-0.4 * (k * math.pi) ** 2 * t) * shapes
     assert built_in == hard and float((found - expected).norm() / expected.norm()) < tolerance
+
+
+def test_influence_of_the_initial_value_is_the_heat_kernel():
+    task, _ = fitted(80)
+    points, point = task.placed(unit_points(900, "sobol", 99)), torch.tensor([[0.2, 0.3]], dtype=torch.float64)
+    places, found = influence(task, fit_of(task, points), points, point)
+    k = torch.arange(1, 20, dtype=torch.float64)[:, None] * math.pi
+    expected = 2 * (torch.exp(-0.4 * k**2 * 0.2) * torch.sin(k * 0.3) * torch.sin(k * torch.tensor(places))).sum(0)
+    assert float((torch.tensor(found) - expected).norm() / expected.norm()) < 0.1
 
 
 def test_error_bars_shrink_with_the_residual():
