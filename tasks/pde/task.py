@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from tasks.pde.ansatz import Ansatz, Symmetry, refuse_unfit
 from tasks.pde.data import unit_points
 from tasks.pde.explain import found_constants, solution_sections
+from tasks.pde.explain_page import explanation
+from tasks.pde.guard import guard_sections
 from tasks.pde.intervals import constants_estimate, half_widths
 from tasks.pde.measurements import Measured, Measurements
 from tasks.pde.problem import Condition, Problem, Reference
@@ -88,6 +90,7 @@ class PhysicsInformed(TaskModule):
         self._time = time_column(problem.coordinates, self.net.halved) if marching else None
         refuse_unfit(ansatz)
         self._prepared: dict[str, Tensor] | None = None
+        self._trained_points: Tensor | None = None
         self._reference: Reference | None = None
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -133,6 +136,7 @@ class PhysicsInformed(TaskModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """See `TaskModule`; weights of single points belong to the step's points alone."""
         super().on_train_batch_end(outputs, batch, batch_idx)
+        self._trained_points = self._prepared["equation"] if self._prepared else None
         self._prepared = None
         self.balance.forget_points()
 
@@ -246,5 +250,13 @@ class PhysicsInformed(TaskModule):
         return {"points": points_ND, "solution": self.solution_at(points_ND)}
 
     def report_sections(self, data: Any) -> list[Section]:
-        """The solution, its error and the residual as pictures, and the constants that were found."""
-        return [*found_constants(self), *solution_sections(self)]
+        """Whether the loss can be believed, the solution, its error and the residual, and constants that were found."""
+        unseen = next(iter(data.val_dataloader()))
+        guard = guard_sections(self, self._trained_points, unseen)
+        return [*guard, *found_constants(self), *solution_sections(self)]
+
+    explain_options = ("at",)
+
+    def explain_sections(self, data: Any, **options: Any) -> list[Section]:
+        """What the solution depends on, and how well it is determined."""
+        return explanation(self, **options)

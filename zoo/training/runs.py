@@ -187,16 +187,15 @@ def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
     Args:
         where: run or checkpoint.
         overrides: keys and values that change the configuration.
-        options: root, output (a folder), methods (names with commas), choose, examples, steps.
+        options: root, output (a folder), methods (names with commas), choose, examples, steps, at (a point).
     """
     root = options.get("root", "runs")
     parts = read_run(where, overrides, root)
+    _refuse_others(options, parts.task.explain_options)
     parts.data.setup("test")
-    wanted: dict[str, Any] = {}
+    wanted: dict[str, Any] = {key: options[key] for key in ("choose", "at") if key in options}
     if "methods" in options:
         wanted["names"] = tuple(name.strip() for name in options["methods"].split(","))
-    if "choose" in options:
-        wanted["choose"] = options["choose"]
     wanted |= {
         ours: _whole(key, options[key]) for key, ours in (("examples", "count"), ("steps", "steps")) if key in options
     }
@@ -220,6 +219,12 @@ def _folder_of(where: str | Path, root: str | Path) -> Path:
         if Path(where).is_file():
             return Path(where).parent
         raise
+
+
+def _refuse_others(options: dict[str, str], known: tuple[str, ...]) -> None:
+    if others := set(options) - {"root", "output", *known}:
+        wanted = ", ".join(f"--{one}" for one in known)
+        raise InputError(f"--{min(others)}: expected an option of this task's ({wanted}), got another; leave it out")
 
 
 def _whole(key: str, text: str) -> int:

@@ -130,6 +130,8 @@ class TaskModule(LightningModule, ABC):
         """Sections that this task adds to the report of a run (zoo.reports.Section); none by default."""
         return []
 
+    explain_options = ("methods", "choose", "examples", "steps")  # of `zoo explain` that the task understands
+
     def explain_sections(self, data: Any, **options: Any) -> list:
         """Sections of the page that `zoo explain` writes."""
         raise InputError(f"explain: expected a task that explains its answers, got {type(self).__name__}")

@@ -133,6 +133,8 @@ class OperatorLearning(TaskModule):
         """The median and the worst test function, and what the answers depend on."""
         return [*answer_sections(self, data), *sensitivity_sections(self, data)]
 
+    explain_options = ("examples",)
+
     def explain_sections(self, data: Any, **options: Any) -> list[Section]:
         """What the answers depend on."""
         return sensitivity_sections(self, data, options.get("count", 2))
