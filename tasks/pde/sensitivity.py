@@ -26,7 +26,7 @@ DAMPING = 1e-9  # of the columns' lengths: parameters that nothing depends on ne
 MOST_PARAMETERS = 4000  # the Jacobian is held whole, and factored
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashable, as nets are
 class Changed:
     """The ansatz with constants given, or something added to its solution; stands in for it in rows."""
 
