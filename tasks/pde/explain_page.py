@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tasks.pde.data import unit_points
 from tasks.pde.sensitivity import Fit, constant_slopes, fit_of, initial_slopes, solution_jacobian
-from zoo.derivatives import Jet, JetSpace, jet_of
+from zoo.derivatives import Jet, JetSpace, derivatives_of, jet_of
 from zoo.errors import InputError
 from zoo.reports import Figure, Section, Table, heat_map, line_chart
 
@@ -164,7 +164,7 @@ def _slopes(task: "PhysicsInformed") -> list[Section]:
         return []
     letters = task.problem.coordinates
     with torch.no_grad():
-        u = task.net(jet_of(places.points_MD, JetSpace(letters, frozenset(letters))))
+        u = derivatives_of(task.net, places.points_MD, JetSpace(letters, frozenset(letters)))
     fields = enumerate(task.problem.fields)
     figures = [places.drawn(u[c][:, k], f"d {name} / d {c}") for k, name in fields for c in letters]
     return [Section("Slopes", "Derivatives of the solution to its coordinates.", figures)]

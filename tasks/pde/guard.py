@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.derivatives import JetSpace, jet_of
+from zoo.derivatives import JetSpace, derivatives_of
 from zoo.reports import Section
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _steepness(task: "PhysicsInformed", held_out_ND: Tensor) -> tuple[Tensor, Te
     letters = task.problem.coordinates
     points_ND = held_out_ND.to(next(task.net.parameters()).dtype)
     with torch.no_grad():
-        u = task.net(jet_of(points_ND, JetSpace(letters, frozenset(letters))))
+        u = derivatives_of(task.net, points_ND, JetSpace(letters, frozenset(letters)))
     widths = [high - low for low, high in task.problem.bounds.values()]
     slopes = [(u[c] * width).square().sum(1) for c, width in zip(letters, widths, strict=True)]
     return points_ND.double(), sum(slopes).sqrt().double()
