@@ -33,6 +33,8 @@ BARS = {
     "advection": ("advection", [], 1e-4, 180),
     "reaction_diffusion": ("reaction_diffusion", [], 1e-4, 180),
     "cavity": ("cavity", [], 2e-3, 600),
+    "robertson": ("robertson", [], 1e-4, 60),
+    "poisson_5d": ("poisson_5d", [], 1e-8, 60),
     "burgers_discrete": ("burgers_discrete", [], 8e-4, float("inf")),
 }
 

@@ -12,6 +12,7 @@ from tasks.pde.problems.kovasznay import Kovasznay
 from tasks.pde.problems.kuramoto_sivashinsky import KuramotoSivashinsky
 from tasks.pde.problems.poisson import Poisson
 from tasks.pde.problems.reaction_diffusion import ReactionDiffusion
+from tasks.pde.problems.robertson import Robertson
 from tasks.pde.problems.schroedinger import Schroedinger, SchroedingerLifted
 from tasks.pde.problems.taylor_green import TaylorGreen
 from tasks.pde.problems.wave import Wave
@@ -30,6 +31,7 @@ __all__ = [
     "KuramotoSivashinsky",
     "Poisson",
     "ReactionDiffusion",
+    "Robertson",
     "Schroedinger",
     "SchroedingerLifted",
     "TaylorGreen",

@@ -1,17 +1,19 @@
-"""Helmholtz, Kovasznay, Taylor-Green and cavity flow, and nets of random features."""
+"""Helmholtz, Kovasznay, Taylor-Green and cavity flow, Robertson's reactions, and nets of random features."""
 
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
+from scipy.interpolate import CubicSpline
 
 from tasks.pde.ansatz import Ansatz
 from tasks.pde.data import unit_points
 from tasks.pde.fields import rows_at
 from tasks.pde.flow import velocities, vorticity_transport
 from tasks.pde.networks import MLP, RandomFeatures
-from tasks.pde.problems import Cavity, Helmholtz, Kovasznay, TaylorGreen
+from tasks.pde.problems import Cavity, Helmholtz, Kovasznay, Robertson, TaylorGreen
 from tasks.pde.problems.cavity import fade
 from tasks.pde.problems.corner import corner_flow, corner_terms, waves
 from zoo.cli.main import main
@@ -122,6 +124,31 @@ def test_fade_is_flat_at_both_ends():
     torch.testing.assert_close(fade(x) + fade(1 - x), torch.ones_like(x))
 
 
+def test_robertsons_equation_is_met_by_the_reference_and_not_beside_it():
+    problem = Robertson()
+    reference = problem.reference()
+    s, (_, z, y_3) = reference.points_ND[:, 0], reference.values_NK.unbind(1)
+
+    def residual(y_3, w):
+        slopes = (torch.from_numpy(CubicSpline(s, one)(s, 1))[20:-20] for one in (y_3, w))
+        fields = [SimpleNamespace(value=one[20:-20], s=slope) for one, slope in zip((y_3, w), slopes, strict=True)]
+        return problem.equation(*fields, SimpleNamespace(s=s[20:-20])).abs().amax(0)
+
+    assert residual(y_3, z.log()).max() < 1e-5
+    assert residual(y_3 * 1.01, z.log())[0] > 1e-4 and residual(y_3, z.log() + 0.01)[1] > 1e-3
+    assert reference.error < 1e-8
+
+
+def test_robertsons_reactions_start_from_the_first_alone_whatever_the_net():
+    problem = Robertson()
+    s = torch.tensor([[math.log(1e-9)], [math.log(1e-7)]], dtype=torch.float64)
+    u = Ansatz(MLP(1, 2).double(), problem, True)(jet_of(s, JetSpace(("s",), frozenset({"s"}))))
+    y_1, z, y_3 = rows_at(problem.observed, u, s, {}).unbind(1)
+    torch.testing.assert_close(z, 400 * s[:, 0].exp(), rtol=1e-6, atol=0)  # y_2' = 0.04 y_1 at the start
+    assert (1 - y_1).abs().max() < 1e-8 and y_3.abs().max() < 1e-15
+    torch.testing.assert_close(u["s"][:, 1], torch.ones(2, dtype=torch.float64), rtol=0, atol=1e-6)
+
+
 def test_random_features_train_their_output_alone():
     net = RandomFeatures(2, 1, width=7, scale=3.0)
     assert {name for name, p in net.named_parameters() if p.requires_grad} == {"output.weight", "output.bias"}
@@ -137,6 +164,7 @@ def test_random_features_train_their_output_alone():
         ("helmholtz", 1e-7),
         ("taylor_green", 1e-6),
         ("kovasznay", 1e-6),
+        ("robertson", 1e-5),
     ],
 )
 def test_recipes_reach_solver_accuracy(tmp_path, monkeypatch, recipe, bar):
