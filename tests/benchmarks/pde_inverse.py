@@ -53,13 +53,15 @@ def fit(case: Case, seed: int, folder: str) -> dict[str, float]:
 
 def measure(name: str, case: Case, seeds: int) -> None:
     """Run and report a case."""
+    began = commit()
     with tempfile.TemporaryDirectory() as folder:
-        began = commit()
-        runs = [fit(case, seed, folder) for seed in range(seeds)]
+        report_runs(name, case, [fit(case, seed, folder) for seed in range(seeds)], began)
+
+
+def report_runs(name: str, case: Case, runs: list[dict[str, float]], began: str) -> None:
+    """A line a constant, and with noise one for its intervals."""
     seconds = [run["fit_cpu_seconds"] for run in runs]
-    note = (
-        f"CPU seconds of the fit {min(seconds):.0f} to {max(seconds):.0f}, seeds 0-{seeds - 1} of net and measurements"
-    )
+    note = f"CPU seconds of the fit {min(seconds):.0f} to {max(seconds):.0f}, seeds 0-{len(runs) - 1}, float64"
     within = f" in {case.most:g} s" if case.most < float("inf") else ""
     for constant, true in case.truth.items():
         misses = [abs(run[f"test/{constant}"] - true) for run in runs]
