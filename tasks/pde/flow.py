@@ -18,8 +18,8 @@ def velocities(psi: Field) -> Tensor:
     return torch.stack([psi.y, -psi.x], 1)
 
 
-def vorticity_transport(psi: Field, nu: Any, unsteady: bool = False) -> Tensor:
-    """[N]: lap psi_t + u lap psi_x + v lap psi_y - nu lap lap psi, the transport of -w."""
-    carried = psi.y * (psi.xxx + psi.xyy) - psi.x * (psi.xxy + psi.yyy)
+def vorticity_transport(psi: Field, nu: Any, unsteady: bool = False, convection: Any = 1.0) -> Tensor:
+    """[N]: lap psi_t + convection (u lap psi_x + v lap psi_y) - nu lap lap psi, the transport of -w."""
+    carried = convection * (psi.y * (psi.xxx + psi.xyy) - psi.x * (psi.xxy + psi.yyy))
     diffused = nu * (psi.xxxx + 2 * psi.xxyy + psi.yyyy)
     return carried - diffused + (psi.txx + psi.tyy if unsteady else 0)

@@ -7,6 +7,7 @@ from tasks.pde.problems.cavity import Cavity
 from tasks.pde.problems.heat import Heat
 from tasks.pde.problems.helmholtz import Helmholtz
 from tasks.pde.problems.inverse_burgers import InverseBurgers
+from tasks.pde.problems.inverse_navier_stokes import InverseNavierStokes
 from tasks.pde.problems.kdv import KortewegDeVries
 from tasks.pde.problems.kovasznay import Kovasznay
 from tasks.pde.problems.kuramoto_sivashinsky import KuramotoSivashinsky
@@ -16,6 +17,7 @@ from tasks.pde.problems.robertson import Robertson
 from tasks.pde.problems.schroedinger import Schroedinger, SchroedingerLifted
 from tasks.pde.problems.taylor_green import TaylorGreen
 from tasks.pde.problems.wave import Wave
+from tasks.pde.problems.without_conditions import WithoutConditions
 
 __all__ = [
     "Advection",
@@ -26,6 +28,7 @@ __all__ = [
     "Heat",
     "Helmholtz",
     "InverseBurgers",
+    "InverseNavierStokes",
     "KortewegDeVries",
     "Kovasznay",
     "KuramotoSivashinsky",
@@ -36,4 +39,5 @@ __all__ = [
     "SchroedingerLifted",
     "TaylorGreen",
     "Wave",
+    "WithoutConditions",
 ]

@@ -10,10 +10,19 @@ from scipy.io import savemat
 from torch import nn
 
 from tasks.pde.data import unit_points
+from tasks.pde.fields import Coordinates, rows_at
+from tasks.pde.flow import vorticity_transport
 from tasks.pde.intervals import constants_estimate, estimate_of, half_widths
 from tasks.pde.measurements import FromFile, FromReference
 from tasks.pde.networks import MLP
-from tasks.pde.problems import Burgers, Heat, InverseBurgers
+from tasks.pde.problems import (
+    Burgers,
+    Heat,
+    InverseBurgers,
+    InverseNavierStokes,
+    Kovasznay,
+    WithoutConditions,
+)
 from tasks.pde.task import PhysicsInformed
 from zoo.cli.main import main
 from zoo.derivatives import jet_of, per_point
@@ -222,3 +231,59 @@ def test_figures_and_page_of_a_run(tmp_path, monkeypatch):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test/alpha_half_width"] > 0 and metrics["test/alpha"] != 1.0
     assert f"alpha = {metrics['test/alpha']:.4g}"[:9] in (run / "report.html").read_text()
+
+
+def test_vortices_that_drift_meet_navier_stokes_with_their_own_constants_alone():
+    problem = InverseNavierStokes(0.07, (0.8, -0.3))
+    points = problem.placed(unit_points(50, "uniform", 0))
+    x = jet_of(points, problem.space)
+    psi = problem.exact(Coordinates(t=x[..., 0:1], x=x[..., 1:2], y=x[..., 2:3]))
+    assert problem.residual(psi, points, problem.constants).abs().max() < 1e-12
+    for wrong in ({"lambda_1": 1.1}, {"lambda_2": 0.08}):
+        assert problem.residual(psi, points, problem.constants | wrong).abs().max() > 1e-2
+    known = problem.reference()
+    at = jet_of(known.points_ND[:200], problem.space)
+    psi = problem.exact(Coordinates(t=at[..., 0:1], x=at[..., 1:2], y=at[..., 2:3]))
+    observed = rows_at(problem.observed, psi, known.points_ND[:200], {})
+    torch.testing.assert_close(observed, known.values_NK[:200], rtol=0, atol=1e-13)
+
+
+def test_a_steady_flow_tells_only_the_ratio_of_convection_and_viscosity():
+    """Both constants doubled: Kovasznay's flow, known from measurements alone, still meets the equation."""
+    problem = WithoutConditions(Kovasznay())
+    points = problem.placed(unit_points(50, "uniform", 0))
+    x = jet_of(points, problem.space)
+    psi, nu = problem.known.exact(Coordinates(x=x[..., 0:1], y=x[..., 1:2])), problem.constants["nu"]
+    assert problem.residual(psi, points, {"nu": nu}).abs().max() < 1e-10
+    twice = rows_at(lambda psi, _: vorticity_transport(psi, 2 * nu, convection=2.0), psi, points, {})
+    assert twice.abs().max() < 1e-10 < 1e-2 < problem.residual(psi, points, {"nu": 2 * nu}).abs().max()
+
+
+def test_without_conditions_nothing_but_equation_and_measurements_is_trained():
+    problem = WithoutConditions(Heat())
+    assert problem.reference().values_NK.equal(problem.known.reference().values_NK)
+    task = PhysicsInformed(problem, MLP(2, 1), LevenbergMarquardt, False, measurements=FromReference(20)).double()
+    points = task.placed(unit_points(8, "sobol", 0))
+    assert set(points) == {"equation", "data"}
+    x = jet_of(points["equation"], problem.space)
+    torch.testing.assert_close(task.net(x)[""], task.net.net(task.net._features(x))[""])
+    u = torch.sin(x[..., 1:2] * math.pi + x[..., 0:1])
+    expected = problem.known.residual(u, points["equation"], problem.constants)
+    torch.testing.assert_close(problem.residual(u, points["equation"], problem.constants), expected)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "further", "constants"),
+    [
+        ("burgers_inverse", ["--config", "configs/pde/overlays/noise.yaml"], ("lambda_1", "lambda_2")),
+        ("navier_stokes_inverse", ["--model.net.width=30"], ("lambda_1", "lambda_2")),
+    ],
+)
+def test_recipes_find_constants_with_intervals(tmp_path, recipe, further, constants):
+    quick = ["--trainer.max_epochs=1", "--trainer.check_val_every_n_epoch=1", "--data.points=50"]
+    quick += ["--data.steps_per_epoch=2", "--model.measurements.points=60", "--root", str(tmp_path)]
+    assert main(["fit", f"pde/{recipe}", *further, *quick]) == 0
+    run = tmp_path / "pde" / recipe / "1"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert all(metrics[f"test/{name}_half_width"] > 0 for name in constants)
+    assert ("noise: 0.01" in (run / "config.yaml").read_text()) == ("noise.yaml" in " ".join(further))
