@@ -10,7 +10,7 @@ from tasks.pde.ansatz import Ansatz
 from tasks.pde.data import unit_points
 from tasks.pde.discrete_time import DiscreteTime
 from tasks.pde.fields import rows_at
-from tasks.pde.networks import MLP
+from tasks.pde.networks import MLP, RandomFeatures
 from tasks.pde.problem import Problem
 from tasks.pde.problems import Burgers, Heat, InverseBurgers, Poisson
 from tasks.pde.runge_kutta import gauss_legendre
@@ -89,16 +89,17 @@ def test_boundary_conditions_are_built_in_or_trained_at_every_stage():
 
 
 def test_one_step_is_learned():
+    """By random features, in which the problem is linear: a trained layer's error differed a hundredfold by rounding."""
     torch.manual_seed(0)
     task = PhysicsInformed(
-        DiscreteTime(Heat(), 8, 0.0, 0.5), MLP(1, 9, [8]), LevenbergMarquardt, symmetry={"x": "even"}
+        DiscreteTime(Heat(), 8, 0.0, 0.5), RandomFeatures(1, 9, 12), LevenbergMarquardt, symmetry={"x": "even"}
     )
     task.double()
-    solver = LevenbergMarquardt(task.net.parameters())
-    for step in range(100):
+    solver = LevenbergMarquardt([p for p in task.net.parameters() if p.requires_grad])
+    for step in range(30):
         batch = task.placed(unit_points(20, "sobol", step))
         solver.step(lambda batch=batch: task._linearised(batch, solver))
-    assert float(task.relative_error()) < 1e-5
+    assert float(task.relative_error()) < 3e-6
     assert task.report_sections(None)[0].title == "Solution u"
 
 
