@@ -57,7 +57,7 @@ def point_of(text: str, bounds: dict[str, tuple[float, float]]) -> Tensor:
 
 
 def _constants(task: "PhysicsInformed", fit: Fit, points: dict[str, Tensor], point_1D: Tensor) -> list[Section]:
-    names = tuple(task.problem.constants)
+    names = tuple(name for name in task.problem.constants if name not in task.net.unknown)  # those are the fit's
     if not names:
         return []
     slopes_RC = constant_slopes(task, points, names)

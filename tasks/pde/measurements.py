@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -119,8 +120,8 @@ def _columns_of(path: Path) -> dict[str, Tensor]:
     if path.suffix not in _READERS:
         raise InputError(f"{path}: expected a file of {', '.join(_READERS)}, got {path.suffix or 'none'}; convert it")
     try:
-        arrays = _READERS[path.suffix](path)
-    except (OSError, ValueError) as error:
+        arrays = {name: array for name, array in _READERS[path.suffix](path).items() if array.dtype.kind in "biuf"}
+    except (OSError, ValueError, NotImplementedError, BadZipFile) as error:
         raise InputError(
             f"{path}: expected a readable {path.suffix} file, got {error}; mend the path or file"
         ) from error
@@ -128,7 +129,7 @@ def _columns_of(path: Path) -> dict[str, Tensor]:
 
 
 def _csv(path: Path) -> dict[str, np.ndarray]:
-    with path.open() as file:
+    with path.open(encoding="utf-8-sig") as file:
         names = [name.strip() for name in file.readline().split(",")]
         rows = np.loadtxt(file, delimiter=",", ndmin=2)
     return dict(zip(names, rows.T, strict=True))

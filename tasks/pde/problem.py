@@ -34,6 +34,16 @@ class Reference:
     error: float
     grid: tuple[int, ...] = ()
 
+    def __post_init__(self):
+        points, values = self.points_ND.shape, self.values_NK.shape
+        if len(points) != 2 or len(values) != 2 or points[0] != values[0]:
+            raise InputError(
+                f"Reference: expected points [N, coordinates] and values [N, observables], got {list(points)} and "
+                f"{list(values)}; mend the problem"
+            )
+        if self.grid and math.prod(self.grid) != points[0]:
+            raise InputError(f"Reference.grid: expected {points[0]} points, got {self.grid}; mend the problem")
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -196,6 +206,12 @@ class Problem(ABC):
             )
         if not hard_conditions:
             return every
+        kind = type(self)
+        if every and self.built_in is None and kind.offset is Problem.offset and kind.factor is Problem.factor:
+            raise InputError(
+                f"model.hard_conditions: expected false, since {kind.__name__} builds none of its conditions in, got "
+                "true; set it, or give the problem `offset` and `factor`"
+            )
         built_in = tuple(every) if self.built_in is None else self.built_in
         return {name: condition for name, condition in every.items() if name not in built_in}
 

@@ -69,6 +69,10 @@ class ResidualAdaptive:
             rows_NE: their residuals.
             unit_ND: the batch that they come from.
         """
+        if not bool(rows_NE.isfinite().all()):
+            raise InputError(
+                "equation: expected finite residuals, got NaN or infinity; mend the equation, or learn more slowly"
+            )
         # With a floor of zero a candidate of zero probability may have to fill up.
         probabilities_N = adaptive_probabilities(rows_NE, self.power, self.floor).cpu().clamp(min=1e-12)
         drawn = torch.multinomial(probabilities_N, self.count(len(rows_NE)), generator=generator_of(unit_ND))

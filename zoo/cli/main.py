@@ -24,7 +24,8 @@ GROUP = "zoo.verbs"  # entry points of other packages: a function arguments -> e
 
 
 def console() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code; classes of one's own are found in the present folder."""
+    sys.path.append(os.getcwd())
     sys.exit(main(sys.argv[1:]))
 
 

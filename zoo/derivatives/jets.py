@@ -82,6 +82,11 @@ class Jet:
             raise NoJetRule(f"Jet: expected an index of features such as [..., 0:1], got {key!r}; mend the net")
         return Jet(self.space, self.coefficients_CNF[key])
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise NoJetRule(f"Jet: no rule for the method {name}; expected torch's functions, such as torch.tanh(x)")
+
     @property
     def shape(self) -> torch.Size:
         """[N, F], that of the value."""
@@ -143,8 +148,7 @@ class Jet:
         if func in SMOOTH:
             if kwargs.get("approximate", "none") != "none":
                 raise NoJetRule("Jet: expected the exact GELU, got its tanh approximation; leave `approximate` out")
-            jet = args[0]
-            return Jet(jet.space, _Elementwise.apply(jet.coefficients_CNF, jet.space, func))
+            return _smooth(func, args[0])
         name = getattr(func, "__name__", str(func))
         raise NoJetRule(
             f"Jet: no rule for {name}, whose derivatives are zero or unknown; expected one of "
@@ -318,6 +322,10 @@ def _product(z: Sequence[Tensor], places: tuple[int, ...], known: dict[tuple[int
     return known[places]
 
 
+def _smooth(func: Callable, jet: Jet) -> Jet:
+    return Jet(jet.space, _Elementwise.apply(jet.coefficients_CNF, jet.space, func))
+
+
 def _cat(jets: list[Any], dim: int = -1) -> Jet:
     if dim not in (-1, 1) or not all(isinstance(one, Jet) for one in jets):
         raise NoJetRule("Jet: expected torch.cat of jets along their last dimension; mend the net")
@@ -343,6 +351,7 @@ def _div(a: Any, b: Any) -> Jet:
 
 _RULES: dict[Callable, Callable] = {
     functional.linear: _linear,
+    functional.softplus: lambda jet, beta=1.0, threshold=20.0: _smooth(functional.softplus, jet * beta) * (1 / beta),
     functional.dropout: lambda jet, p=0.0, training=True, inplace=False: _no_dropout(jet, p, training),
     torch.cat: _cat,
     torch.neg: Jet.__neg__,

@@ -100,6 +100,17 @@ def _required(found: re.Match, where: str, parser: ArgumentParser) -> str:
     return f"{missing}: expected a value, got none; give one in the recipe or as --{missing} VALUE"
 
 
+def _abstract(found: re.Match, where: str, parser: ArgumentParser) -> str:
+    module, _, name = found.group(1).rpartition(".")
+    missing = ", ".join(sorted(getattr(importlib.import_module(module), name).__abstractmethods__))
+    return f"{where}: expected a class with {missing}, got {found.group(1)} without; write what is missing"
+
+
+def _raised(found: re.Match, where: str, parser: ArgumentParser) -> str:
+    name = found.group(1).rpartition(".")[2]
+    return f"{where or 'configuration'} ({name}): expected settings that fit, got: {found.group(2).strip()}; mend it"
+
+
 def _arguments_of(class_path: str) -> list[str]:
     module, _, name = class_path.rpartition(".")
     parser = ArgumentParser(exit_on_error=False)
@@ -133,4 +144,6 @@ RULES = (
     (r"Expected a dot import path string: (\S+)", _short_name),
     (r'Key "([^"]+)" is required but not included', _required),
     (r"arguments are required: (\S+)", _required),
+    (r"Expected an instantiatable class, but (\S+) is abstract", _abstract),
+    (r"Problem with given class_path '([^']+)':\n\s+(?!Parser key|Does not validate|Problem with)([^\n]+)", _raised),
 )

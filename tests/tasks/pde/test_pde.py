@@ -305,3 +305,31 @@ def test_a_net_that_jets_refuse_is_solved_by_nested_autograd(capsys):
     task = fitted(Heat(), MLP(2, 1, [8, 8], Arsinh), {"x": "even"}, 25, 100)
     assert float(task.relative_error()) < 1e-3
     assert capsys.readouterr().err.count("nested autograd") == 1
+
+
+def test_conditions_that_nothing_builds_in_are_not_dropped():
+    class Bare(Heat):
+        offset, factor = Problem.offset, Problem.factor
+
+    with pytest.raises(InputError, match="Bare builds none of its conditions in"):
+        PhysicsInformed(Bare(), MLP(2, 1), LevenbergMarquardt)
+    assert PhysicsInformed(Bare(), MLP(2, 1), LevenbergMarquardt, hard_conditions=False).conditions
+
+
+def test_a_reference_of_other_shapes_is_named():
+    with pytest.raises(InputError, match=r"got \[5, 2\] and \[5\]"):
+        Reference(torch.zeros(5, 2), torch.zeros(5), 1e-15)
+    with pytest.raises(InputError, match=r"expected 5 points, got \(2, 3\)"):
+        Reference(torch.zeros(5, 2), torch.zeros(5, 1), 1e-15, (2, 3))
+
+
+def test_what_a_problem_lacks_is_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "lacking.py").write_text(
+        "from tasks.pde.problem import Problem\n\n\nclass Lacking(Problem):\n    bounds = {'t': (0.0, 1.0)}\n\n"
+        "    def equation(self, u, points):\n        return u.t\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("ZOO_RUN_FOLDER", raising=False)
+    assert main(["fit", "pde/heat", *QUICK, "--model.problem", "lacking.Lacking"]) == 2
+    assert "expected a class with reference, got lacking.Lacking" in capsys.readouterr().err

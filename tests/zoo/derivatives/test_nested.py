@@ -118,3 +118,17 @@ def test_values_are_the_same_without_gradients():
     jets = net(jet_of(points, space))
     for name in space.names:
         torch.testing.assert_close(without[name], jets[name])
+
+
+class Method(nn.Module):
+    """Written by a tensor's method, which jets do not have."""
+
+    def forward(self, x):
+        return x.sin()
+
+
+def test_methods_that_jets_lack_are_left_to_nested_autograd(capsys):
+    points = torch.rand(3, 1).double()
+    u = derivatives_of(Method(), points, JetSpace(("x",), frozenset({"xx"})))
+    torch.testing.assert_close(u["xx"], -torch.sin(points))
+    assert "no rule for the method sin" in capsys.readouterr().err
