@@ -1,0 +1,7 @@
+"""Algorithms of reinforcement learning, one a file, over pure loss functions."""
+
+from tasks.rl.algorithms.a2c import A2C
+from tasks.rl.algorithms.ppo import PPO
+from tasks.rl.algorithms.reinforce import Reinforce
+
+__all__ = ["A2C", "PPO", "Reinforce"]

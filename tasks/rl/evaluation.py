@@ -1,0 +1,47 @@
+"""Episodes of a fixed policy, played side by side.
+
+Legend: E = episodes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasks.rl.environments import Environment
+
+
+@dataclass(frozen=True)
+class Played:
+    """Returns [E] and lengths [E] of whole episodes, undiscounted."""
+
+    returns_E: np.ndarray
+    lengths_E: np.ndarray
+
+
+@torch.no_grad()
+def played(environment: Environment, act: Callable[[Tensor], Tensor], episodes: int, seed: int) -> Played:
+    """One episode in each of `episodes` environments, so that short episodes are not counted more often than long ones.
+
+    Args:
+        environment: what to play.
+        act: observations [E, ...] -> actions [E, ...].
+        episodes: how many.
+        seed: of the reset.
+    """
+    vector = environment.vector(episodes)
+    try:
+        observations, _ = vector.reset(seed=seed)
+        returns_E, lengths_E = np.zeros(episodes), np.zeros(episodes, dtype=np.int64)
+        running_E = np.ones(episodes, dtype=bool)
+        while running_E.any():
+            actions = environment.spaces.to_env(act(environment.spaces.tensor(observations)))
+            observations, rewards, terminated, truncated, _ = vector.step(actions)
+            returns_E += np.where(running_E, rewards, 0.0)
+            lengths_E += running_E
+            running_E &= ~(terminated | truncated)
+        return Played(returns_E, lengths_E)
+    finally:
+        vector.close()

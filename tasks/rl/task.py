@@ -1,0 +1,5 @@
+"""Agents, by what they learn from."""
+
+from tasks.rl.on_policy import PolicyGradient
+
+__all__ = ["PolicyGradient"]
