@@ -34,7 +34,7 @@ class Environment:
         options: arguments of the environment's constructor.
         preprocessing: "atari" for the preprocessing of Mnih et al. (2015): grey frames 84 x 84, every fourth, four of
             them stacked; dictionaries and tuples are flattened without being asked.
-        vectorization: how gymnasium runs them; "auto" takes the environment's own vector implementation where it has one.
+        vectorization: how gymnasium runs them; "auto" takes its own vector implementation where it has one.
         time_limit: steps after which an episode is truncated; None keeps the environment's own.
 
     Raises:

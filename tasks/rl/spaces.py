@@ -96,7 +96,7 @@ class Spaces:
         return tensor if self.is_image else tensor.to(torch.get_default_dtype()).reshape(len(tensor), -1)
 
     def to_env(self, actions: Tensor) -> np.ndarray:
-        """Actions [N, ...] of a net as the environment takes them; a box's range [-1, 1] becomes [low, high], clipped."""
+        """Actions [N, ...] of a net as the environment takes them; a box's [-1, 1] becomes [low, high], clipped."""
         if self.kind == "discrete":
             return actions.numpy() + self.action.start
         if self.kind == "multi_discrete":
