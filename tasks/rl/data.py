@@ -37,4 +37,5 @@ class Rollouts(LightningDataModule):
 
 def numbers(count: int) -> DataLoader:
     """A loader of 0 .. count - 1, each by itself."""
-    return DataLoader(torch.arange(count), batch_size=None)
+    # With a generator of its own: a loader draws a number that nobody uses, and the actor's would be others after it.
+    return DataLoader(torch.arange(count), batch_size=None, generator=torch.Generator())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
 from tasks.rl.losses import approximate_kl
+from tasks.rl.nonfinite import dumping, run_folder_of
 from tasks.rl.returns import explained_variance
 from tasks.rl.rollout import Collector, Episodes, Rollout
 from tasks.rl.samples import Samples
@@ -70,6 +71,7 @@ class PolicyGradient(TaskModule):
         self.rollout_steps, self.discount = rollout_steps, discount
         self.evaluation_episodes = evaluation_episodes
         self.collector: Collector | None = None
+        self._collected: dict[str, Any] | None = None  # the collector's state in the checkpoint that is resumed
         self.evaluation_seconds = 0.0
 
     def loss(self, net: nn.Module, batch: Samples) -> dict[str, Tensor]:
@@ -77,15 +79,34 @@ class PolicyGradient(TaskModule):
         return self.algorithm.loss(net, batch)
 
     def on_fit_start(self) -> None:
-        """Make the environments."""
+        """Make the environments, or put them back to where the checkpoint found them."""
         super().on_fit_start()
         if self.collector is None:
-            seed = int(torch.randint(2**31, ()))
-            name = self.environment.id
-            self.collector = Collector(self.environment.vector(), self.environment.spaces, self.discount, seed, name)
+            # A resumed run has its random state back already and must not draw from it.
+            seed = int(torch.randint(2**31, ())) if self._collected is None else 0
+            one = self.environment
+            self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
+            if self._collected is not None:
+                self.collector.load_state_dict(self._collected)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Where the environments stand is part of a checkpoint."""
+        super().on_save_checkpoint(checkpoint)
+        if self.collector is not None:
+            checkpoint["collector"] = self.collector.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A fit that goes on will go on in the middle of its episodes."""
+        super().on_load_checkpoint(checkpoint)
+        if self._trainer is not None and self.trainer.state.fn == "fit":
+            self._collected = checkpoint["collector"]
 
     def training_step(self, batch: int, batch_idx: int) -> None:
         """One rollout and all its updates."""
+        with dumping(run_folder_of(self)):
+            self._learn_from_a_rollout()
+
+    def _learn_from_a_rollout(self) -> None:
         rollout, episodes = self.collector.collect(self.sampled_actions, self.rollout_steps)
         samples = self.algorithm.samples(self.net, rollout)
         for minibatch in self.algorithm.minibatches_of(samples):
