@@ -17,6 +17,7 @@ from tasks.rl.environment_state import environment_state, replayable, restore_en
 from tasks.rl.nonfinite import refuse_nonfinite
 from tasks.rl.plain_values import NotPlain, plain, revived
 from tasks.rl.spaces import Spaces
+from tasks.rl.wrong_shapes import begun, refuse_wrong_shapes, stepped
 from zoo.errors import InputError
 
 
@@ -63,8 +64,7 @@ class Collector:
 
     def __init__(self, environments: VectorEnv, spaces: Spaces, discount: float, seed: int, name: str):
         self.environments, self.spaces, self.discount, self.name = replayable(environments), spaces, discount, name
-        observations, _ = self.environments.reset(seed=seed)
-        self.observations = spaces.tensor(observations)
+        self.observations = spaces.tensor(begun(self.environments, seed, name))
         count = environments.num_envs
         self.ended_B = np.zeros(count, dtype=bool)  # the coming step resets and is no transition
         self.returns_B, self.lengths_B = np.zeros(count), np.zeros(count, dtype=np.int64)
@@ -90,13 +90,15 @@ class Collector:
             obs_TB[t] = self.observations
             actions = act(self.observations)
             actions_TB[t] = actions
-            observations, rewards, terminated, truncated, _ = self.environments.step(spaces.to_env(actions))
+            answer = stepped(self.environments, spaces.to_env(actions), self.name)
+            observations, rewards, terminated, truncated, _ = answer
             valid_TB[t] = ~self.ended_B
             rewards_TB[t], terminated_TB[t] = rewards, terminated
             self.ended_B = ended_TB[t] = terminated | truncated
             self._count(rewards, valid_TB[t], episodes)
             self.observations = spaces.tensor(observations)
         obs_TB[steps] = self.observations
+        refuse_wrong_shapes(self.environments, observations, rewards, self.name)
         dtype = torch.get_default_dtype()
         discount_TB = self.discount * ~terminated_TB
         as_tensors = (torch.from_numpy(a).to(dtype) for a in (rewards_TB, discount_TB, ~ended_TB))

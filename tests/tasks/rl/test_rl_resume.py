@@ -61,9 +61,9 @@ def train(folder, quick, environment, kill_at=None, resume=False, every_n_steps=
 def refuse_differences(whole, part):
     (expected, trainer), (found, again) = whole, part
     assert again.global_step == trainer.global_step
-    assert found.state_dict().keys() == expected.state_dict().keys()
-    for name, value in expected.state_dict().items():
-        assert torch.equal(value, found.state_dict()[name]), name
+    assert repr(found.state_dict()) == repr(expected.state_dict())
+    for name, value in expected.net.state_dict().items():
+        assert torch.equal(value, found.net.state_dict()[name]), name
     assert repr(trainer.optimizers[0].state_dict()) == repr(again.optimizers[0].state_dict())
     assert readings_of(expected.monitor.record) == readings_of(found.monitor.record)
     assert torch.equal(expected.collector.observations, found.collector.observations)
@@ -215,4 +215,14 @@ def test_killed_and_resumed_is_the_same_bits(tmp_path, quick, kind):
     whole = train(tmp_path / "whole", quick, environment)
     train(tmp_path / "part", quick, environment, kill_at=5)
     part = train(tmp_path / "part", quick, environment, resume=True)
+    refuse_differences(whole, part)
+
+
+@pytest.mark.parametrize("kill_at", [3, 4, 7])
+def test_killed_within_an_epoch_and_resumed_is_the_same_bits(tmp_path, quick, kill_at):
+    environment = Environment("Pendulum-v1", count=3, time_limit=31)
+    options = {"every_n_steps": 1, "scale_rewards": True}  # a checkpoint after every rollout
+    whole = train(tmp_path / "whole", quick, environment, **options)
+    train(tmp_path / "part", quick, environment, kill_at=kill_at, **options)
+    part = train(tmp_path / "part", quick, environment, resume=True, **options)
     refuse_differences(whole, part)
