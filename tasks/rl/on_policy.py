@@ -8,6 +8,7 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from tasks.rl.agent import Agent, agent_of_policy
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
 from tasks.rl.losses import approximate_kl
@@ -115,6 +116,11 @@ class PolicyGradient(TaskModule):
             values["return"] = torch.tensor(episodes.returns).mean()
             values["length"] = torch.tensor(episodes.lengths, dtype=torch.float).mean()
         self.monitor.add(self.trainer.global_step - 1, values)
+
+    def agent(self) -> Agent:
+        """For `zoo play` and `zoo explain`."""
+        spaces = self.environment.spaces
+        return agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
