@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tasks.rl.agent import Agent, agent_of_policy
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
+from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
 from tasks.rl.losses import approximate_kl
 from tasks.rl.returns import explained_variance
 from tasks.rl.rollout import Collector, Episodes, Rollout
@@ -44,6 +45,8 @@ class PolicyGradient(TaskModule):
         rollout_steps: steps of every environment in one rollout.
         discount: gamma.
         evaluation_episodes: greedy episodes of each evaluation.
+        gradient_quality_every: rollouts from one measurement of the policy gradient's signal and noise to the next;
+            0 measures none; by default 10 where 4 environments or more stand side by side.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -58,6 +61,7 @@ class PolicyGradient(TaskModule):
         rollout_steps: int = 128,
         discount: float = 0.99,
         evaluation_episodes: int = 20,
+        gradient_quality_every: int | None = None,
         **kwargs: Any,
     ):
         if not 0 <= discount <= 1 or rollout_steps < 1 or evaluation_episodes < 1:
@@ -65,7 +69,12 @@ class PolicyGradient(TaskModule):
                 "model: expected 0 <= discount <= 1 and rollout_steps, evaluation_episodes >= 1, got "
                 f"{discount}, {rollout_steps} and {evaluation_episodes}; mend the recipe"
             )
+        if gradient_quality_every:
+            refuse_few_environments(environment.count)
+        elif gradient_quality_every is None:
+            gradient_quality_every = 10 if environment.count >= 4 else 0
         super().__init__(net(environment.spaces), optimizer, **kwargs)
+        self.gradient_quality_every = gradient_quality_every
         self.automatic_optimization = False
         self.environment, self.algorithm = environment, algorithm
         self.rollout_steps, self.discount = rollout_steps, discount
@@ -89,6 +98,9 @@ class PolicyGradient(TaskModule):
         """One rollout and all its updates."""
         rollout, episodes = self.collector.collect(self.sampled_actions, self.rollout_steps)
         samples = self.algorithm.samples(self.net, rollout)
+        if self.gradient_quality_every and self.trainer.fit_loop.total_batch_idx % self.gradient_quality_every == 0:
+            noise = policy_gradient_noise(self.net, self.loss, rollout, samples)
+            self.monitor.add(self.trainer.global_step, quality_readings(noise))
         for minibatch in self.algorithm.minibatches_of(samples):
             self.optimise(minibatch, lambda one=minibatch: self.objective(one))
         self.net.update_statistics(samples.obs_N)
