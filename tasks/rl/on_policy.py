@@ -11,13 +11,18 @@ from torch import Tensor, nn
 from tasks.rl.agent import Agent, agent_of_policy
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
+from tasks.rl.explain import SEED, agent_sections, explanation_sections
 from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
+from tasks.rl.large_batch import large_batch_section
 from tasks.rl.losses import approximate_kl
+from tasks.rl.readings import episode_readings
 from tasks.rl.returns import explained_variance
 from tasks.rl.rollout import Collector, Episodes, Rollout
 from tasks.rl.samples import Samples
 from tasks.rl.spaces import Spaces
+from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
+from zoo.reports import Section
 from zoo.training.task import TaskModule
 
 
@@ -124,15 +129,26 @@ class PolicyGradient(TaskModule):
             "kl": approximate_kl(policy.log_prob(samples.actions_N) - samples.log_probs_N),
             "explained_variance": explained_variance(samples.values_N, samples.targets_N),
         }
-        if episodes.returns:
-            values["return"] = torch.tensor(episodes.returns).mean()
-            values["length"] = torch.tensor(episodes.lengths, dtype=torch.float).mean()
-        self.monitor.add(self.trainer.global_step - 1, values)
+        self.monitor.add(self.trainer.global_step - 1, {**values, **episode_readings(episodes)})
 
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
         spaces = self.environment.spaces
         return agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+
+    def report_sections(self, data: Any) -> list[Section]:
+        """How it learned, and what it does now."""
+        parts = getattr(self.algorithm, "minibatches", 1)
+        return [*training_sections(self.monitor.record, parts), *agent_sections(self.agent(), self.environment)]
+
+    explain_options = ("choose", "examples", "rollouts")
+
+    def explain_sections(
+        self, data: Any, choose: str | None = None, count: int = 10, rollouts: int | None = None
+    ) -> list[Section]:
+        """What actions and values rest on; with `rollouts`, the gradient against a large batch."""
+        sections = explanation_sections(self.agent(), self.environment, self.discount, choose, count)
+        return sections if rollouts is None else [*sections, large_batch_section(self, rollouts, SEED)]
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
