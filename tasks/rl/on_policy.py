@@ -95,9 +95,13 @@ class PolicyGradient(TaskModule):
         """Make the environments."""
         super().on_fit_start()
         if self.collector is None:
-            seed = int(torch.randint(2**31, ()))
-            name = self.environment.id
-            self.collector = Collector(self.environment.vector(), self.environment.spaces, self.discount, seed, name)
+            self.make_collector()
+
+    def make_collector(self) -> None:
+        """Environments, reset by a seed from the run's own random state."""
+        seed = int(torch.randint(2**31, ()))
+        name = self.environment.id
+        self.collector = Collector(self.environment.vector(), self.environment.spaces, self.discount, seed, name)
 
     def training_step(self, batch: int, batch_idx: int) -> None:
         """One rollout and all its updates."""
