@@ -13,6 +13,7 @@ from tasks.rl.environments import Environment, refuse_nonfinite
 from tasks.rl.evaluation import Played, episodes_in, played
 from tasks.rl.spaces import Spaces
 from zoo.errors import InputError
+from zoo.optim.fisher import Divergence
 from zoo.training.task import TaskModule
 
 
@@ -61,9 +62,9 @@ class ParameterExploring(TaskModule):
         """The algorithm's terms."""
         return self.algorithm.loss(net, batch)
 
-    def divergence(self, net: nn.Module, batch: Explored) -> Tensor:
-        """How far the distribution over parameters has moved."""
-        return self.algorithm.divergence(net, batch)
+    def divergence(self, net: nn.Module, batch: Explored) -> Divergence:
+        """From the distribution over parameters that was explored."""
+        return lambda: self.algorithm.divergence(net, batch)
 
     def on_fit_start(self) -> None:
         """Make the environments."""
