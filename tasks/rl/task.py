@@ -1,5 +1,6 @@
 """Agents, by what they learn from."""
 
 from tasks.rl.on_policy import PolicyGradient
+from tasks.rl.parameter_exploring import ParameterExploring
 
-__all__ = ["PolicyGradient"]
+__all__ = ["ParameterExploring", "PolicyGradient"]
