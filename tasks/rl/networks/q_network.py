@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from tasks.rl.networks.nature_cnn import NatureCNN
 from tasks.rl.normalise import RunningMoments
+from tasks.rl.rollout import Rollout
 from tasks.rl.spaces import Spaces
 from zoo.errors import InputError
 
@@ -121,10 +122,10 @@ class QNetwork(nn.Module):
         """Q(obs, .), [N, A]."""
         return self.log_probs(obs).exp() @ self.support if self.atoms else self.numbers(obs)
 
-    def update_statistics(self, obs: Tensor) -> None:
+    def observe(self, rollout: Rollout) -> None:
         """Take up observations in their mean and variance."""
         if self.moments is not None:
-            self.moments.update(obs)
+            self.moments.update(rollout.obs_TB[:-1][rollout.valid_TB])
 
 
 def relu_layers(sizes: list[int], linear: type[nn.Module]) -> nn.Sequential:
