@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
 from tasks.rl.exploration import Exploration, random_actions
+from tasks.rl.q_samples import QSamples
 from tasks.rl.replay import Replay, Transitions
 from tasks.rl.rollout import Collector, Episodes
 from tasks.rl.spaces import Spaces
@@ -30,18 +31,19 @@ class Algorithm(Protocol):
     def best(self, net: nn.Module, obs_N: Tensor) -> Tensor:
         """Greedy actions."""
 
-    def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> Any:
+    def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> QSamples:
         """Transitions with their targets, without autograd."""
 
-    def terms_and_errors(self, net: nn.Module, samples: Any) -> tuple[dict[str, Tensor], Tensor]:
+    def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
         """Named terms whose sum is minimised, and the errors [N] by which transitions are replayed."""
 
 
 class QLearning(TaskModule):
     """An agent that learns what its actions are worth, from all that it remembers.
 
-    One batch is `train_every` steps of every environment and then `updates` optimiser steps. The first batch steps the
-    environments at random until there are `warmup` transitions.
+    One batch is `train_every` steps of every environment and then `updates` optimiser steps, whose transitions are
+    drawn and whose targets are computed together before the first of them. The first batch steps the environments at
+    random until there are `warmup` transitions.
 
     Args:
         environment: where it lives.
@@ -54,7 +56,7 @@ class QLearning(TaskModule):
         updates: optimiser steps in a batch.
         batch_size: transitions of an optimiser step.
         warmup: transitions before the first of them.
-        target_every: optimiser steps from one update of the target net to the next.
+        target_every: batches from one update of the target net to the next.
         target_rate: target <- target + rate (net - target); 1 copies the net.
         discount: gamma.
         evaluation_episodes: greedy episodes of each evaluation.
@@ -123,7 +125,7 @@ class QLearning(TaskModule):
                 "take EpsilonGreedy for discrete actions, GaussianNoise or OrnsteinUhlenbeck for a box"
             )
 
-    def loss(self, net: nn.Module, batch: Any) -> dict[str, Tensor]:
+    def loss(self, net: nn.Module, batch: QSamples) -> dict[str, Tensor]:
         """The algorithm's terms."""
         terms, errors_N = self.algorithm.terms_and_errors(net, batch)
         if net is self.net:  # a probe's look at other parameters must not change priorities
@@ -145,8 +147,9 @@ class QLearning(TaskModule):
         rollout, episodes = self.collector.collect(self.tried_actions, steps)
         self.replay.add(rollout)
         self.net.observe(rollout)
-        for _ in range(self.updates):
-            self._update()
+        self._learn(self.replay.sample(self.updates * self.batch_size))
+        if self.trainer.global_step // self.updates % self.target_every == 0:
+            follow(self.target, self.net, self.target_rate)
         self._read(episodes)
 
     def tried_actions(self, obs_B: Tensor) -> Tensor:
@@ -162,15 +165,13 @@ class QLearning(TaskModule):
         """Greedy ones; in training mode a noisy net draws its noise."""
         return self.algorithm.best(self.net, obs_B.to(self.device)).cpu()
 
-    def _update(self) -> None:
-        transitions = self.replay.sample(self.batch_size)
-        if self.device.type != "cpu":
-            transitions = Transitions(*(tensor.to(self.device) for tensor in transitions))
-        samples = self.algorithm.samples(self.net, self.target, transitions)
-        self.optimise(samples, lambda: self.objective(samples))
-        self.replay.reweigh(transitions.index_N, self._errors_N)
-        if self.trainer.global_step % self.target_every == 0:
-            follow(self.target, self.net, self.target_rate)
+    def _learn(self, transitions: Transitions) -> None:
+        on_device = transitions.to(self.device)
+        errors = []
+        for minibatch in self.algorithm.samples(self.net, self.target, on_device).split(self.batch_size):
+            self.optimise(minibatch, lambda one=minibatch: self.objective(one))
+            errors.append(self._errors_N)
+        self.replay.reweigh(transitions.index_N, torch.cat(errors))
 
     def _read(self, episodes: Episodes) -> None:
         values = {"environment_steps": torch.tensor(float(self.collector.steps))}

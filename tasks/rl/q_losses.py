@@ -41,7 +41,8 @@ def td_targets(rewards_N: Tensor, discount_N: Tensor, next_values_N: Tensor) -> 
 
 def chosen(values_NA: Tensor, actions_N: Tensor) -> Tensor:
     """The value of each row's action: [N, A] -> [N], [N, A, Z] -> [N, Z]."""
-    return values_NA[torch.arange(len(actions_N)), actions_N]
+    index = actions_N.view(-1, *[1] * (values_NA.dim() - 1)).expand(-1, 1, *values_NA.shape[2:])
+    return values_NA.gather(1, index)[:, 0]
 
 
 def next_values(target_q_NA: Tensor, selecting_q_NA: Tensor) -> Tensor:

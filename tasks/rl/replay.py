@@ -7,6 +7,7 @@ The observation that follows the one in slot s stands in slot s + 1, also at the
 (`valid` = False) is the ignored one of gymnasium's NEXT_STEP autoreset, and its slot holds the last observation.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,14 @@ class Transitions(NamedTuple):
     next_obs_N: Tensor
     weights_N: Tensor
     index_N: Tensor
+
+    def to(self, device: torch.device) -> "Transitions":
+        """The same on another device."""
+        return self if device.type == "cpu" else Transitions(*(tensor.to(device) for tensor in self))
+
+    def split(self, size: int) -> Iterator["Transitions"]:
+        """Parts of `size` transitions."""
+        return map(Transitions._make, zip(*(tensor.split(size) for tensor in self), strict=True))
 
 
 @dataclass(frozen=True)

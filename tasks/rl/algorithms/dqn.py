@@ -10,18 +10,9 @@ from torch import Tensor, nn
 
 from tasks.rl.networks.q_network import QNetwork
 from tasks.rl.q_losses import chosen, cross_entropy, huber, next_values, projected, td_targets
+from tasks.rl.q_samples import QSamples
 from tasks.rl.replay import Transitions
 from zoo.errors import InputError
-
-
-@dataclass(frozen=True)
-class QSamples:
-    """Transitions with what Q is to say about them: values [N], or probabilities of atoms [N, Z]."""
-
-    obs_N: Tensor
-    actions_N: Tensor
-    targets_N: Tensor
-    weights_N: Tensor
 
 
 @dataclass(frozen=True)
@@ -59,12 +50,12 @@ class DQN:
         q_NA = target(next_obs_N)
         best_N = next_values(q_NA, net(next_obs_N)) if self.double else q_NA.amax(1)
         targets_N = td_targets(transitions.rewards_N, transitions.discount_N, best_N)
-        return QSamples(transitions.obs_N, transitions.actions_N, targets_N, transitions.weights_N)
+        return QSamples(transitions, targets_N)
 
     def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
         """The loss, and errors [N] by which transitions are replayed."""
-        errors_N = chosen(net(samples.obs_N), samples.actions_N) - samples.targets_N
-        return {"value": (samples.weights_N * huber(errors_N, self.error_clip)).mean()}, errors_N.detach()
+        errors_N = chosen(net(samples.real.obs_N), samples.real.actions_N) - samples.targets_N
+        return {"value": (samples.real.weights_N * huber(errors_N, self.error_clip)).mean()}, errors_N.detach()
 
 
 @dataclass(frozen=True)
@@ -96,13 +87,13 @@ class CategoricalDQN:
         selecting_NA = net(transitions.next_obs_N) if self.double else probs_NAZ @ target.support
         probs_NZ = chosen(probs_NAZ, selecting_NA.argmax(1))
         targets_NZ = projected(transitions.rewards_N, transitions.discount_N, probs_NZ, target.support)
-        return QSamples(transitions.obs_N, transitions.actions_N, targets_NZ, transitions.weights_N)
+        return QSamples(transitions, targets_NZ)
 
     def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
         """The loss; cross-entropies stand for errors, as in Rainbow (Hessel et al. 2018)."""
-        log_probs_NZ = chosen(net.log_probs(samples.obs_N), samples.actions_N)
+        log_probs_NZ = chosen(net.log_probs(samples.real.obs_N), samples.real.actions_N)
         losses_N = cross_entropy(log_probs_NZ, samples.targets_N)
-        return {"value": (samples.weights_N * losses_N).mean()}, losses_N.detach()
+        return {"value": (samples.real.weights_N * losses_N).mean()}, losses_N.detach()
 
 
 def described(net: nn.Module) -> str:

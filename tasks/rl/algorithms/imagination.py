@@ -8,19 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tasks.rl.algorithms.dqn import QSamples
 from tasks.rl.algorithms.naf import NAF
 from tasks.rl.networks.dynamics import NAFWithModel
+from tasks.rl.q_samples import ImaginedSamples
 from tasks.rl.replay import Transitions
 from zoo.errors import InputError
-
-
-@dataclass(frozen=True)
-class ImaginedSamples:
-    """Real and imagined transitions with their targets, and the real ones that the model learns from."""
-
-    value: QSamples
-    real: Transitions
 
 
 @dataclass(frozen=True)
@@ -63,8 +55,8 @@ class ImaginedNAF:
     def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> ImaginedSamples:
         """Real and imagined transitions with their targets."""
         every = (transitions, *self.imagined(net, transitions.obs_N))
-        joined = Transitions(*(torch.cat(columns) for columns in zip(*every, strict=True)))
-        return ImaginedSamples(NAF().samples(net.naf, target.naf, joined), transitions)
+        real, *imagined = (NAF().samples(net.naf, target.naf, one) for one in every)
+        return ImaginedSamples(real, imagined)
 
     @torch.no_grad()
     def imagined(self, net: nn.Module, obs_N: Tensor) -> list[Transitions]:
@@ -81,6 +73,6 @@ class ImaginedNAF:
 
     def terms_and_errors(self, net: nn.Module, samples: ImaginedSamples) -> tuple[dict[str, Tensor], Tensor]:
         """Terms value and model; errors of the real transitions."""
-        terms, errors = NAF().terms_and_errors(net.naf, samples.value)
-        terms["model"] = net.model.losses(samples.real).mean()
-        return terms, errors[: len(samples.real.rewards_N)]
+        terms, errors_N = NAF().terms_and_errors(net.naf, samples.joined())
+        terms["model"] = net.model.losses(samples.real.real).mean()
+        return terms, errors_N[: len(samples.real.targets_N)]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tasks.rl.algorithms.dqn import QSamples
 from tasks.rl.networks.naf import NAF as NAFNetwork
 from tasks.rl.q_losses import td_targets
+from tasks.rl.q_samples import QSamples
 from tasks.rl.replay import Transitions
 from zoo.errors import InputError
 
@@ -31,9 +31,9 @@ class NAF:
     def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> QSamples:
         """Transitions with their targets."""
         targets_N = td_targets(transitions.rewards_N, transitions.discount_N, target.value(transitions.next_obs_N))
-        return QSamples(transitions.obs_N, transitions.actions_N, targets_N, transitions.weights_N)
+        return QSamples(transitions, targets_N)
 
     def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
         """The loss, and errors [N] by which transitions are replayed."""
-        errors_N = net(samples.obs_N, samples.actions_N) - samples.targets_N
-        return {"value": 0.5 * (samples.weights_N * errors_N.square()).mean()}, errors_N.detach()
+        errors_N = net(samples.real.obs_N, samples.real.actions_N) - samples.targets_N
+        return {"value": 0.5 * (samples.real.weights_N * errors_N.square()).mean()}, errors_N.detach()
