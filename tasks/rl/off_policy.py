@@ -135,6 +135,8 @@ class QLearning(TaskModule):
     def on_fit_start(self) -> None:
         """Make the environments."""
         super().on_fit_start()
+        if any(one.interval != "step" for one in self.trainer.lr_scheduler_configs):
+            raise InputError("model.scheduler: expected one that moves every batch, got one of epochs; take another")
         if self.collector is None:
             seed, one = int(torch.randint(2**31, ())), self.environment
             self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
@@ -150,6 +152,8 @@ class QLearning(TaskModule):
         self._learn(self.replay.sample(self.updates * self.batch_size))
         if self.trainer.global_step // self.updates % self.target_every == 0:
             follow(self.target, self.net, self.target_rate)
+        if schedule := self.lr_schedulers():
+            schedule.step()
         self._read(episodes)
 
     def tried_actions(self, obs_B: Tensor) -> Tensor:
