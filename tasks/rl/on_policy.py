@@ -93,6 +93,11 @@ class PolicyGradient(TaskModule):
         self.net.update_statistics(samples.obs_N)
         self._read(samples, episodes)
 
+    @property
+    def environment_steps(self) -> int:
+        """Transitions so far, over all environments."""
+        return self.collector.steps if self.collector else 0
+
     def sampled_actions(self, obs_B: Tensor) -> Tensor:
         """Drawn from the policy."""
         return self.net.policy(obs_B).sample()
@@ -101,7 +106,7 @@ class PolicyGradient(TaskModule):
     def _read(self, samples: Samples, episodes: Episodes) -> None:
         policy = self.net.policy(samples.obs_N)
         values = {
-            "environment_steps": torch.tensor(float(self.collector.steps)),
+            "environment_steps": torch.tensor(float(self.environment_steps)),
             "entropy": policy.entropy().mean(),
             "kl": approximate_kl(policy.log_prob(samples.actions_N) - samples.log_probs_N),
             "explained_variance": explained_variance(samples.values_N, samples.targets_N),
