@@ -3,6 +3,7 @@
 Legend: B = environments, N = transitions of a minibatch, E = episodes.
 """
 
+import time
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Protocol
@@ -94,6 +95,7 @@ class QLearning(TaskModule):
         self.collector: Collector | None = None
         self._errors_N: Tensor | None = None
         self._steps_before = 0  # transitions before a resume
+        self.evaluation_seconds = 0.0
 
     def _refuse_unfit(self) -> None:
         counts = {
@@ -156,6 +158,11 @@ class QLearning(TaskModule):
             schedule.step()
         self._read(episodes)
 
+    @property
+    def environment_steps(self) -> int:
+        """Transitions so far, over all environments."""
+        return self.collector.steps if self.collector else self._steps_before
+
     def tried_actions(self, obs_B: Tensor) -> Tensor:
         """Random ones during warmup, then the best ones with exploration."""
         spaces, step = self.environment.spaces, self.collector.steps
@@ -178,7 +185,7 @@ class QLearning(TaskModule):
         self.replay.reweigh(transitions.index_N, torch.cat(errors))
 
     def _read(self, episodes: Episodes) -> None:
-        values = {"environment_steps": torch.tensor(float(self.collector.steps))}
+        values = {"environment_steps": torch.tensor(float(self.environment_steps))}
         if episodes.returns:
             values["return"] = torch.tensor(episodes.returns).mean()
             values["length"] = torch.tensor(episodes.lengths, dtype=torch.float).mean()
@@ -186,8 +193,10 @@ class QLearning(TaskModule):
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
+        started = time.process_time()
         seed = 2 if self._trainer is not None and self.trainer.testing else 1
         seen = played(self.environment, self.best_actions, self.evaluation_episodes, seed)
+        self.evaluation_seconds += time.process_time() - started
         return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
@@ -201,8 +210,8 @@ class QLearning(TaskModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """See `TaskModule`; the memory is in every checkpoint."""
         super().on_save_checkpoint(checkpoint)
-        steps = self.collector.steps if self.collector else self._steps_before
-        checkpoint["replay"], checkpoint["environment_steps"] = self.replay.state_dict(), steps
+        checkpoint["replay"] = self.replay.state_dict()
+        checkpoint["environment_steps"] = self.environment_steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """See `TaskModule`; only a fit takes up the memory."""
