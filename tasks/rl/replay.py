@@ -46,23 +46,25 @@ class Transitions(NamedTuple):
 class Prioritised:
     """Proportional prioritisation (Schaul et al. 2016): P(i) ~ (|error_i| + epsilon)^alpha.
 
-    Importance weights (count P(i))^-beta are divided by their largest in a batch; beta rises to 1 over the run.
+    Importance weights (count P(i))^-beta are divided by the largest of those drawn together; beta rises to 1.
 
     Args:
         alpha: 0 is uniform.
         beta: at the start.
         epsilon: keeps transitions without an error in play.
+        anneal_steps: environment steps until beta is 1.
     """
 
     alpha: float = 0.6
     beta: float = 0.4
     epsilon: float = 1e-6
+    anneal_steps: int = 100_000
 
     def __post_init__(self):
-        if self.alpha <= 0 or not 0 <= self.beta <= 1 or self.epsilon <= 0:
+        if self.alpha <= 0 or not 0 <= self.beta <= 1 or min(self.epsilon, self.anneal_steps) <= 0:
             raise InputError(
-                f"replay.priorities: expected alpha > 0, 0 <= beta <= 1 and epsilon > 0, got {self.alpha}, {self.beta} "
-                f"and {self.epsilon}; leave priorities out for uniform sampling"
+                f"replay.priorities: expected alpha, epsilon and anneal_steps above 0 and 0 <= beta <= 1, got {self}; "
+                "leave priorities out for uniform sampling"
             )
 
 
@@ -185,19 +187,15 @@ class Replay:
         first, end = self._range()
         return (end - first) * self.count if self.obs is not None else 0
 
-    def sample(self, size: int, progress: float = 0.0) -> Transitions:
+    def sample(self, size: int) -> Transitions:
         """`size` transitions, drawn with replacement from torch's global generator.
-
-        Args:
-            size: N.
-            progress: share of the run that is over, 0 to 1; anneals the importance weights.
 
         Raises:
             InputError: nothing to draw from.
         """
         if self.obs is None or not self.valid.any() or len(self) == 0:
             raise InputError("replay: expected transitions to draw from, got none; enlarge model.warmup")
-        index_N, weights_N = self._drawn(size) if self.tree is None else self._drawn_by_priority(size, progress)
+        index_N, weights_N = self._drawn(size) if self.tree is None else self._drawn_by_priority(size)
         rewards_N, discount_N, after_N = self._returns(index_N)
         arrays = (self._obs_at(index_N), self._flat(self.actions)[index_N], rewards_N, discount_N)
         return Transitions(*(torch.from_numpy(one) for one in (*arrays, self._obs_at(after_N), weights_N, index_N)))
@@ -213,10 +211,11 @@ class Replay:
             index_N[ignored] = draw(ignored.size)
         return index_N, np.ones(size, np.float32)
 
-    def _drawn_by_priority(self, size: int, progress: float) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn_by_priority(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         total = self.tree.total
         parts_N = (np.arange(size) + torch.rand(size, dtype=torch.float64).numpy()) / size  # one of each equal part
         index_N = self.tree.find(parts_N * total)
+        progress = min(self.total * self.count / self.priorities.anneal_steps, 1.0)
         beta = self.priorities.beta + (1 - self.priorities.beta) * progress
         weights_N = self.tree.weights[index_N] ** -beta  # count and total cancel
         return index_N, (weights_N / weights_N.max()).astype(np.float32)

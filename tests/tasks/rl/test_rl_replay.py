@@ -124,7 +124,7 @@ def test_uniform_draws_are_uniform():
 
 
 def test_priorities_and_importance_weights():
-    replay = Replay(8, priorities=Prioritised(alpha=0.5, beta=0.4))
+    replay = Replay(8, priorities=Prioritised(alpha=0.5, beta=0.25, anneal_steps=20))
     rollout = history(4, count=1)
     replay.add(rollout)
     errors = torch.tensor([1.0, 4.0, 9.0, 16.0]) - 1e-6
@@ -134,8 +134,11 @@ def test_priorities_and_importance_weights():
     assert np.abs(draws - [4000, 8000, 12000, 16000]).max() <= 1  # one of each equal part of the mass
     weights = dict(zip(batch.index_N.tolist(), batch.weights_N.tolist(), strict=True))
     for i, share in enumerate([0.1, 0.2, 0.3, 0.4]):
-        assert weights[i] == pytest.approx((4 * share) ** -0.4 / (4 * 0.1) ** -0.4, rel=1e-6)
-    at_end = replay.sample(1000, progress=1.0)
+        assert weights[i] == pytest.approx(
+            (4 * share) ** -0.4 / (4 * 0.1) ** -0.4, rel=1e-6
+        )  # beta = 0.25 + 0.75 * 4/20
+    replay.priorities = Prioritised(alpha=0.5, anneal_steps=4)
+    at_end = replay.sample(1000)
     assert float(at_end.weights_N.min()) == pytest.approx(0.25)  # beta = 1: weights undo the preference
     undone = float((at_end.weights_N * at_end.index_N).mean() / at_end.weights_N.mean())
     assert undone == pytest.approx(1.5, abs=5e-3)
@@ -202,9 +205,9 @@ def test_goes_on_from_a_checkpoint_bit_by_bit(tmp_path, steps, priorities):
     for one in (replay, again):
         one.add(part(rollout, steps, steps + 20))
     torch.manual_seed(1)
-    expected = replay.sample(64, 0.5)
+    expected = replay.sample(64)
     torch.manual_seed(1)
-    assert all(torch.equal(a, b) for a, b in zip(again.sample(64, 0.5), expected, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(again.sample(64), expected, strict=True))
 
 
 def test_environments_that_began_anew_are_not_joined():
