@@ -2,5 +2,6 @@
 
 from tasks.rl.off_policy import QLearning
 from tasks.rl.on_policy import PolicyGradient
+from tasks.rl.parameter_exploring import ParameterExploring
 
-__all__ = ["PolicyGradient", "QLearning"]
+__all__ = ["ParameterExploring", "PolicyGradient", "QLearning"]

@@ -2,6 +2,7 @@
 
 from tasks.rl.networks.actor_critic import ActorCritic, ImageActorCritic
 from tasks.rl.networks.dynamics import Dynamics, NAFWithModel
+from tasks.rl.networks.linear_policy import LinearPolicy
 from tasks.rl.networks.naf import NAF
 from tasks.rl.networks.nature_cnn import NatureCNN
 from tasks.rl.networks.q_network import NoisyLinear, QNetwork
@@ -11,6 +12,7 @@ __all__ = [
     "ActorCritic",
     "Dynamics",
     "ImageActorCritic",
+    "LinearPolicy",
     "NAFWithModel",
     "NatureCNN",
     "NoisyLinear",
