@@ -88,8 +88,9 @@ class Environment:
         """One of them, for playing and drawing."""
         frames = {"frameskip": 1} if self.preprocessing == "atari" else {}
         spec = self._spec()
-        options = {**self._limit(), **frames, **self.options}
-        made = self._made(lambda: gymnasium.make(spec, render_mode=render_mode, **options))
+        drawn = {} if render_mode is None else {"render_mode": render_mode}  # not every constructor knows it
+        options = {**self._limit(), **frames, **drawn, **self.options}
+        made = self._made(lambda: gymnasium.make(spec, **options))
         if self.preprocessing == "atari":
             made = self._made(lambda: FrameStackObservation(AtariPreprocessing(made), 4))
         if not isinstance(made.observation_space, spaces.Box):
