@@ -37,5 +37,5 @@ class Rollouts(LightningDataModule):
 
 def numbers(count: int) -> DataLoader:
     """A loader of 0 .. count - 1, each by itself."""
-    # With a generator of its own: a loader draws a number that nobody uses, and the actor's would be others after it.
+    # A generator of its own: a loader draws a seed at every epoch, which is not to disturb the policy's random numbers.
     return DataLoader(torch.arange(count), batch_size=None, generator=torch.Generator())
