@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import gymnasium
+import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import AtariPreprocessing, FlattenObservation, FrameStackObservation
@@ -139,3 +140,17 @@ def _register_atari() -> None:
             'environment: expected ale-py for Atari games, got none; pip install "gradient-zoo[atari]"'
         ) from error
     gymnasium.register_envs(ale_py)
+
+
+def refuse_nonfinite(name: str, values: np.ndarray, environment: str, step: int) -> None:
+    """Stop where an environment or a policy gave NaN or infinity.
+
+    Raises:
+        InputError: with the environment's place in the vector and the step.
+    """
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
+        raise InputError(
+            f"environment {environment}: expected finite {name}s, got NaN or infinity in environment {rows[0]} at "
+            f"environment step {step}; mend the environment or its wrappers"
+        )

@@ -22,7 +22,7 @@ class NonFiniteBatch(InputError):
         self.batch = batch
 
 
-def refuse_nonfinite(batch: dict[str, Tensor], environment: str, first_step: int) -> None:
+def refuse_nonfinite_rollout(batch: dict[str, Tensor], environment: str, first_step: int) -> None:
     """Stop at the earliest NaN or infinity of a rollout; within a step, the name that comes first is the cause.
 
     Args:

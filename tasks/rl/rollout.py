@@ -14,7 +14,7 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 from tasks.rl.environment_state import environment_state, replayable, restore_environments
-from tasks.rl.nonfinite import refuse_nonfinite
+from tasks.rl.nonfinite import refuse_nonfinite_rollout
 from tasks.rl.plain_values import NotPlain, plain, revived
 from tasks.rl.spaces import Spaces
 from tasks.rl.wrong_shapes import begun, refuse_wrong_shapes, stepped
@@ -33,6 +33,7 @@ class Rollout:
         discount_TB: gamma, and 0 where the episode terminated; a truncated one keeps gamma.
         continues_TB: 1 where the next observation is of the same episode.
         valid_TB: False at the step after an end, at which the environment resets and ignores the action.
+        memory_2BH: what a recurrent net remembered before the first observation; None of other nets.
     """
 
     obs_TB: Tensor
@@ -41,6 +42,7 @@ class Rollout:
     discount_TB: Tensor
     continues_TB: Tensor
     valid_TB: Tensor
+    memory_2BH: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Collector:
     def _refuse_nonfinite(self, rollout: Rollout) -> None:
         # In the order in which one follows from another: observation, action, reward, next observation.
         batch = {"observations": rollout.obs_TB, "actions": rollout.actions_TB, "rewards": rollout.rewards_TB}
-        refuse_nonfinite(batch, self.name, self.vector_steps)
+        refuse_nonfinite_rollout(batch, self.name, self.vector_steps)
 
     def _count(self, rewards: np.ndarray, valid_B: np.ndarray, episodes: Episodes) -> None:
         self.steps += int(valid_B.sum())
