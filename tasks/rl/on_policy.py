@@ -230,8 +230,8 @@ class PolicyGradient(TaskModule):
 def _refuse_unfit(algorithm: Algorithm, gradient_quality_every: int) -> None:
     if gradient_quality_every:
         raise InputError(
-            "model.gradient_quality_every: expected 0 with a net that remembers, since its samples belong together, got "
-            f"{gradient_quality_every}; leave it out"
+            "model.gradient_quality_every: expected 0 with a net that remembers, whose samples belong together, "
+            f"got {gradient_quality_every}; leave it out"
         )
     if not isinstance(algorithm, Recurrent):
         raise InputError(

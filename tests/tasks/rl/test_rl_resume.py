@@ -229,7 +229,7 @@ def test_killed_within_an_epoch_and_resumed_is_the_same_bits(tmp_path, quick, ki
 
 
 def test_what_a_net_remembers_goes_on_too(tmp_path, quick):
-    environment = Environment("Pendulum-v1", count=4, time_limit=31)
+    environment = Environment("Pendulum-v1", count=4, time_limit=29)
     options = {
         "net": partial(RecurrentActorCritic, hidden_size=4),
         "algorithm": Recurrent(PPO(epochs=2, minibatches=2)),

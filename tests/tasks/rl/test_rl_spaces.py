@@ -83,7 +83,7 @@ def test_an_identity_is_learnt(quick, copying, kind, algorithm):
         discount=0.0,
     )
     trainer = quick(max_epochs=1, limit_val_batches=0)
-    trainer.fit(task, datamodule=Rollouts(40 if isinstance(algorithm, PPO) else 100))
+    trainer.fit(task, datamodule=Rollouts(60 if isinstance(algorithm, PPO) else 100))
     with torch.no_grad():
         mean = task.evaluate(task.net, 0)["return"].mean() / 10
     assert mean > (0.95 if kind == "box" else 0.99), mean
