@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 import gymnasium
-import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import AtariPreprocessing, FlattenObservation, FrameStackObservation
@@ -87,11 +86,11 @@ class Environment:
 
     def single(self, render_mode: str | None = None) -> gymnasium.Env:
         """One of them, for playing and drawing."""
+        drawn = {"render_mode": render_mode} if render_mode else {}  # not every environment takes None for it
         frames = {"frameskip": 1} if self.preprocessing == "atari" else {}
         spec = self._spec()
-        drawn = {} if render_mode is None else {"render_mode": render_mode}  # not every constructor knows it
-        options = {**self._limit(), **frames, **drawn, **self.options}
-        made = self._made(lambda: gymnasium.make(spec, **options))
+        options = {**self._limit(), **frames, **self.options}
+        made = self._made(lambda: gymnasium.make(spec, **drawn, **options))
         if self.preprocessing == "atari":
             made = self._made(lambda: FrameStackObservation(AtariPreprocessing(made), 4))
         if not isinstance(made.observation_space, spaces.Box):
@@ -140,17 +139,3 @@ def _register_atari() -> None:
             'environment: expected ale-py for Atari games, got none; pip install "gradient-zoo[atari]"'
         ) from error
     gymnasium.register_envs(ale_py)
-
-
-def refuse_nonfinite(name: str, values: np.ndarray, environment: str, step: int) -> None:
-    """Stop where an environment or a policy gave NaN or infinity.
-
-    Raises:
-        InputError: with the environment's place in the vector and the step.
-    """
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
-        raise InputError(
-            f"environment {environment}: expected finite {name}s, got NaN or infinity in environment {rows[0]} at "
-            f"environment step {step}; mend the environment or its wrappers"
-        )

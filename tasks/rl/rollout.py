@@ -14,7 +14,7 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 from tasks.rl.environment_state import environment_state, replayable, restore_environments
-from tasks.rl.nonfinite import refuse_nonfinite_rollout
+from tasks.rl.nonfinite import refuse_nonfinite
 from tasks.rl.plain_values import NotPlain, plain, revived
 from tasks.rl.spaces import Spaces
 from tasks.rl.wrong_shapes import begun, refuse_wrong_shapes, stepped
@@ -112,7 +112,7 @@ class Collector:
     def _refuse_nonfinite(self, rollout: Rollout) -> None:
         # In the order in which one follows from another: observation, action, reward, next observation.
         batch = {"observations": rollout.obs_TB, "actions": rollout.actions_TB, "rewards": rollout.rewards_TB}
-        refuse_nonfinite_rollout(batch, self.name, self.vector_steps)
+        refuse_nonfinite(batch, self.name, self.vector_steps)
 
     def _count(self, rewards: np.ndarray, valid_B: np.ndarray, episodes: Episodes) -> None:
         self.steps += int(valid_B.sum())
