@@ -6,6 +6,7 @@ from tasks.rl.algorithms.imagination import ImaginedNAF
 from tasks.rl.algorithms.naf import NAF
 from tasks.rl.algorithms.pgpe import PGPE
 from tasks.rl.algorithms.ppo import PPO
+from tasks.rl.algorithms.recurrent import Recurrent
 from tasks.rl.algorithms.reinforce import Reinforce
 
-__all__ = ["A2C", "DQN", "NAF", "PGPE", "PPO", "CategoricalDQN", "ImaginedNAF", "Reinforce"]
+__all__ = ["A2C", "DQN", "NAF", "PGPE", "PPO", "CategoricalDQN", "ImaginedNAF", "Recurrent", "Reinforce"]
