@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 from tasks.rl.environments import Environment
+from tasks.rl.spaces import Spaces
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,20 @@ def played(environment: Environment, act: Callable[[Tensor], Tensor], episodes: 
     """
     vector = environment.vector(episodes)
     try:
-        observations, _ = vector.reset(seed=seed)
-        returns_E, lengths_E = np.zeros(episodes), np.zeros(episodes, dtype=np.int64)
-        running_E = np.ones(episodes, dtype=bool)
-        while running_E.any():
-            actions = environment.spaces.to_env(act(environment.spaces.tensor(observations)))
-            observations, rewards, terminated, truncated, _ = vector.step(actions)
-            returns_E += np.where(running_E, rewards, 0.0)
-            lengths_E += running_E
-            running_E &= ~(terminated | truncated)
-        return Played(returns_E, lengths_E)
+        return episodes_in(vector, environment.spaces, act, seed)
     finally:
         vector.close()
+
+
+@torch.no_grad()
+def episodes_in(vector: VectorEnv, spaces: Spaces, act: Callable[[Tensor], Tensor], seed: int) -> Played:
+    """One whole episode in each environment of a vector, from a reset with this seed."""
+    observations, _ = vector.reset(seed=seed)
+    returns_E, lengths_E = np.zeros(vector.num_envs), np.zeros(vector.num_envs, dtype=np.int64)
+    running_E = np.ones(vector.num_envs, dtype=bool)
+    while running_E.any():
+        observations, rewards, terminated, truncated, _ = vector.step(spaces.to_env(act(spaces.tensor(observations))))
+        returns_E += np.where(running_E, rewards, 0.0)
+        lengths_E += running_E
+        running_E &= ~(terminated | truncated)
+    return Played(returns_E, lengths_E)

@@ -15,8 +15,10 @@ from tasks.rl.explain import SEED, agent_sections, explanation_sections
 from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
 from tasks.rl.large_batch import large_batch_section
 from tasks.rl.losses import approximate_kl
+from tasks.rl.nonfinite import NonFiniteBatch, dumping, run_folder_of
 from tasks.rl.readings import episode_readings
 from tasks.rl.returns import explained_variance
+from tasks.rl.reward_scale import RewardScale
 from tasks.rl.rollout import Collector, Episodes, Rollout
 from tasks.rl.samples import Samples
 from tasks.rl.spaces import Spaces
@@ -50,6 +52,8 @@ class PolicyGradient(TaskModule):
         rollout_steps: steps of every environment in one rollout.
         discount: gamma.
         evaluation_episodes: greedy episodes of each evaluation.
+        scale_rewards: learn from rewards divided by the standard deviation of the discounted return; figures stay in
+            the environment's own.
         gradient_quality_every: rollouts from one measurement of the policy gradient's signal and noise to the next;
             0 measures none; by default 10 where 4 environments or more stand side by side.
         kwargs: further arguments of `TaskModule`.
@@ -66,6 +70,7 @@ class PolicyGradient(TaskModule):
         rollout_steps: int = 128,
         discount: float = 0.99,
         evaluation_episodes: int = 20,
+        scale_rewards: bool = False,
         gradient_quality_every: int | None = None,
         **kwargs: Any,
     ):
@@ -85,6 +90,8 @@ class PolicyGradient(TaskModule):
         self.rollout_steps, self.discount = rollout_steps, discount
         self.evaluation_episodes = evaluation_episodes
         self.collector: Collector | None = None
+        self._collected: dict[str, Any] | None = None  # the collector's state in the checkpoint that is resumed
+        self.reward_scale = RewardScale(discount) if scale_rewards else None
         self.evaluation_seconds = 0.0
 
     def loss(self, net: nn.Module, batch: Samples) -> dict[str, Tensor]:
@@ -92,28 +99,60 @@ class PolicyGradient(TaskModule):
         return self.algorithm.loss(net, batch)
 
     def on_fit_start(self) -> None:
-        """Make the environments."""
+        """Make the environments, or put them back to where the checkpoint found them."""
         super().on_fit_start()
         if self.collector is None:
             self.make_collector()
 
     def make_collector(self) -> None:
-        """Environments, reset by a seed from the run's own random state."""
-        seed = int(torch.randint(2**31, ()))
-        name = self.environment.id
-        self.collector = Collector(self.environment.vector(), self.environment.spaces, self.discount, seed, name)
+        """Environments, reset by a seed of the run, or put back to where a checkpoint found them."""
+        # A resumed run has its random state back already and must not draw from it.
+        seed = int(torch.randint(2**31, ())) if self._collected is None else 0
+        one = self.environment
+        self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
+        if self._collected is not None:
+            self.collector.load_state_dict(self._collected)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Where the environments stand is part of a checkpoint."""
+        super().on_save_checkpoint(checkpoint)
+        if self.collector is not None:
+            checkpoint["collector"] = self.collector.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A fit that goes on will go on in the middle of its episodes."""
+        super().on_load_checkpoint(checkpoint)
+        if self._trainer is not None and self.trainer.state.fn == "fit":
+            self._collected = checkpoint["collector"]
 
     def training_step(self, batch: int, batch_idx: int) -> None:
         """One rollout and all its updates."""
+        with dumping(run_folder_of(self)):
+            self._learn_from_a_rollout()
+
+    def _learn_from_a_rollout(self) -> None:
         rollout, episodes = self.collector.collect(self.sampled_actions, self.rollout_steps)
+        if self.reward_scale is not None:
+            rollout = self.reward_scale(rollout)
         samples = self.algorithm.samples(self.net, rollout)
         if self.gradient_quality_every and self.trainer.fit_loop.total_batch_idx % self.gradient_quality_every == 0:
             noise = policy_gradient_noise(self.net, self.loss, rollout, samples)
             self.monitor.add(self.trainer.global_step, quality_readings(noise))
         for minibatch in self.algorithm.minibatches_of(samples):
             self.optimise(minibatch, lambda one=minibatch: self.objective(one))
+        self._refuse_nonfinite_gradient(samples)
         self.net.update_statistics(samples.obs_N)
         self._read(samples, episodes)
+
+    def _refuse_nonfinite_gradient(self, samples: Samples) -> None:
+        # The monitor would say the step and the layer some rollouts later, when the batch is gone.
+        if self.monitor.options.stop_on_nonfinite and not self.monitor.newest_is_finite:
+            try:
+                self.flush_readings()
+            except InputError as error:
+                batch = {name: value for name, value in vars(samples).items() if isinstance(value, Tensor)}
+                where = f"environment {self.environment.id}, step {self.environment_steps}"
+                raise NonFiniteBatch(f"{error} ({where})", batch) from error
 
     @property
     def environment_steps(self) -> int:

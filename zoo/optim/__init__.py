@@ -1,4 +1,4 @@
-"""What torch.optim lacks: clipping, penalties, constraints, decay groups, SAM, least squares, phases, a schedule."""
+"""What torch.optim lacks: clipping, penalties, constraints, SAM, least squares, natural steps, phases, a schedule."""
 
 from zoo.optim.clipping import Adaptive, AutoClip, ByGlobalNorm, ByParameterNorm, ByValue, Clipping, ZClip
 from zoo.optim.constraints import Constraint, MaxNorm
@@ -6,11 +6,13 @@ from zoo.optim.decay import optimizer_for, parameter_groups
 from zoo.optim.energy_natural_gradient import EnergyNaturalGradient
 from zoo.optim.levenberg_marquardt import LevenbergMarquardt
 from zoo.optim.matrix_free import MatrixFreeLevenbergMarquardt
+from zoo.optim.natural_gradient import NaturalGradient
 from zoo.optim.penalties import L1, L2, InputGradient, Jacobian, Penalty
 from zoo.optim.phases import Phase, Phases
 from zoo.optim.quasi_newton import BFGS, SSBFGS, SSBroyden
 from zoo.optim.sam import SAM
 from zoo.optim.schedules import WarmupDecay
+from zoo.optim.trust_region import TrustRegion
 
 __all__ = [
     "BFGS",
@@ -31,10 +33,12 @@ __all__ = [
     "LevenbergMarquardt",
     "MatrixFreeLevenbergMarquardt",
     "MaxNorm",
+    "NaturalGradient",
     "Penalty",
     "Phase",
     "Phases",
     "SSBroyden",
+    "TrustRegion",
     "WarmupDecay",
     "ZClip",
     "optimizer_for",

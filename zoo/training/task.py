@@ -18,6 +18,7 @@ from zoo.errors import InputError
 from zoo.optim.clipping import Clipping
 from zoo.optim.constraints import Constraint
 from zoo.optim.decay import optimizer_for
+from zoo.optim.fisher import Divergence
 from zoo.optim.penalties import Penalty
 from zoo.optim.phases import Phases
 from zoo.optim.quasi_newton import QuasiNewton
@@ -117,6 +118,14 @@ class TaskModule(LightningModule, ABC):
             "a sum of squares; take another than LevenbergMarquardt"
         )
 
+    def divergence(self, net: nn.Module, batch: Any) -> Divergence:
+        """() -> mean KL divergence from what the net predicts for the batch now to what it predicts when called; for
+        natural gradients."""
+        raise InputError(
+            f"model.optimizer: expected one that needs gradients only, since {type(self).__name__} does not say how far "
+            "a step moves its predictions; take another than NaturalGradient and TrustRegion"
+        )
+
     def loss_of_inputs(self, net: nn.Module, batch: Any) -> tuple[Tensor, Score]:
         """The inputs of a batch and the summed loss as a function of them, for penalties on dL/dx."""
         inputs, *rest = batch
@@ -192,6 +201,12 @@ class TaskModule(LightningModule, ABC):
 
         if getattr(optimizer.optimizer, "wants_residuals", False):
             optimizer.step(lambda: self._linearised(batch, optimizer.optimizer))
+        elif getattr(optimizer.optimizer, "wants_divergence", False):
+            divergence = self.divergence(self.net, batch)
+            # Without gradients a trial step asks for values alone.
+            optimizer.step(
+                lambda: (closure() if torch.is_grad_enabled() else sum(terms_of().values()).detach(), divergence)
+            )
         else:
             optimizer.step(closure)
 
@@ -261,7 +276,8 @@ class TaskModule(LightningModule, ABC):
         self._refuse_inexact_gradients(optimizer)
         if hasattr(optimizer, "readings"):
             optimizer.register_step_post_hook(lambda *_: self._read_optimizer(optimizer))
-        if isinstance(optimizer, Phases) or getattr(optimizer, "wants_residuals", False):
+        wishes = ("wants_residuals", "wants_divergence")
+        if isinstance(optimizer, Phases) or any(getattr(optimizer, wish, False) for wish in wishes):
             self._step_by_hand(optimizer)
         if self.constraints:
             optimizer.register_step_post_hook(lambda *_: self._constrain())
@@ -270,7 +286,7 @@ class TaskModule(LightningModule, ABC):
         return {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)}
 
     def _step_by_hand(self, optimizer: Optimizer) -> None:
-        # Least squares asks for residuals, which Lightning's automatic closure cannot give.
+        # Least squares asks for residuals, natural gradients for a divergence; Lightning's own closure gives neither.
         self.automatic_optimization = False
         refused = {
             "model.penalties": bool(self.penalties),
