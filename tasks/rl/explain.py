@@ -52,7 +52,7 @@ def seen_of(agent: Agent, environment: Environment, count: int) -> Seen:
 def agent_sections(agent: Agent, environment: Environment) -> list[Section]:
     """For the report of a run: the film, and V over two observations."""
     seen = seen_of(agent, environment, 0 if environment.spaces.is_image or agent.value is None else FEW)
-    lead = "The trained agent, its likeliest action at every step. `zoo play RUN --record FILE.mp4` films more of it."
+    lead = "The trained agent, its likeliest action at every step. zoo play RUN --record FILE.mp4 films more."
     sections = [Section("An episode", lead, [animation(seen.film, environment.id)])]
     return [*sections, *value_sections(agent, seen, environment.spaces.is_image, None)]
 
