@@ -110,6 +110,7 @@ def test_returns_behind_a_time_limit_are_not_known():
     assert known.tolist() == [True] * 8 + [False] * 4
     assert np.abs(returns[known] - 2.0).max() <= 2.0 * 0.05
     assert not obtained_returns(np.ones(12), 1.0, terminated=False)[1].any()
+    assert obtained_returns(np.ones(12), 0.5, terminated=False, beyond=2.0)[0] == pytest.approx(np.full(12, 2.0))
 
 
 def test_calibration_of_a_value_that_is_one_too_high():

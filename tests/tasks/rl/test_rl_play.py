@@ -202,6 +202,7 @@ def test_an_older_film_survives_an_error(tmp_path):
     assert path.read_bytes() == b"older"
 
 
+@pytest.mark.filterwarnings("ignore")  # gymnasium's own check says so too
 def test_frames_of_another_shape_are_refused(monkeypatch):
     monkeypatch.setattr(Counting, "render", lambda self: np.zeros((4, 4, 4), np.uint8))
     with drawn(Environment("Counting-v0"), "rgb_array") as single:
