@@ -86,10 +86,11 @@ class Environment:
 
     def single(self, render_mode: str | None = None) -> gymnasium.Env:
         """One of them, for playing and drawing."""
+        drawn = {"render_mode": render_mode} if render_mode else {}  # not every environment takes None for it
         frames = {"frameskip": 1} if self.preprocessing == "atari" else {}
         spec = self._spec()
         options = {**self._limit(), **frames, **self.options}
-        made = self._made(lambda: gymnasium.make(spec, render_mode=render_mode, **options))
+        made = self._made(lambda: gymnasium.make(spec, **drawn, **options))
         if self.preprocessing == "atari":
             made = self._made(lambda: FrameStackObservation(AtariPreprocessing(made), 4))
         if not isinstance(made.observation_space, spaces.Box):

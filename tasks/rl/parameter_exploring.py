@@ -9,8 +9,9 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from tasks.rl.algorithms.pgpe import PGPE, Explored
-from tasks.rl.environments import Environment, refuse_nonfinite
+from tasks.rl.environments import Environment
 from tasks.rl.evaluation import Played, episodes_in, played
+from tasks.rl.nonfinite import refuse_nonfinite_values
 from tasks.rl.spaces import Spaces
 from zoo.errors import InputError
 from zoo.optim.fisher import Divergence
@@ -89,7 +90,7 @@ class ParameterExploring(TaskModule):
         """
         weights, seed = self.net.weights(parameters_KP), int(torch.randint(2**31, ()))
         seen = episodes_in(self.vector, self.environment.spaces, lambda obs: self.net.act(weights, obs), seed)
-        refuse_nonfinite("return", seen.returns_E, self.environment.id, self.environment_steps)
+        refuse_nonfinite_values("return", seen.returns_E, self.environment.id, self.environment_steps)
         self.steps += int(seen.lengths_E.sum())
         return seen
 
