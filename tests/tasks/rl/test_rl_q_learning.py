@@ -140,7 +140,7 @@ def test_three_steps_bring_a_reward_three_states_back(quick):
     task = chain_task(DQN(), Replay(2000, n_step=3), limit=100)
     task.target_every = 10**6
     with torch.no_grad():
-        task.target.advantage[-1].weight.zero_(), task.target.advantage[-1].bias.zero_()
+        task.target.advantage.out.weight.zero_(), task.target.advantage.out.bias.zero_()
     quick(max_epochs=1, limit_val_batches=0).fit(task, datamodule=Rollouts(8))
     right = task.net(torch.eye(STATES)).detach()[:, 1]
     # From state 1, right and then right twice by chance (1/4) earns gamma^2; nothing else earns within three steps.
