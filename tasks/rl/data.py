@@ -37,4 +37,5 @@ class Rollouts(LightningDataModule):
 
 def numbers(count: int) -> DataLoader:
     """A loader of 0 .. count - 1, each by itself."""
-    return DataLoader(torch.arange(count), batch_size=None)
+    # A generator of its own: a loader draws a seed at every epoch, which is not to disturb the policy's random numbers.
+    return DataLoader(torch.arange(count), batch_size=None, generator=torch.Generator())

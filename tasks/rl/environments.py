@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 import gymnasium
-import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import AtariPreprocessing, FlattenObservation, FrameStackObservation
@@ -34,7 +33,8 @@ class Environment:
         options: arguments of the environment's constructor.
         preprocessing: "atari" for the preprocessing of Mnih et al. (2015): grey frames 84 x 84, every fourth, four of
             them stacked; dictionaries and tuples are flattened without being asked.
-        vectorization: how gymnasium runs them; "auto" takes its own vector implementation where it has one.
+        vectorization: how gymnasium runs them; "auto" takes an environment's own vector implementation where it has
+            one with the same spaces, and else runs them one by one.
         time_limit: steps after which an episode is truncated; None keeps the environment's own.
 
     Raises:
@@ -55,19 +55,10 @@ class Environment:
     def vector(self, count: int | None = None) -> VectorEnv:
         """`count` of them side by side (the recipe's count by default)."""
         count = count or self.count
-        limit = {} if self.time_limit is None else {"max_episode_steps": self.time_limit}
-        spec = self._spec()
-        if self.vectorization == "auto" and self._runs_natively(spec):
-            mode: str = "vector_entry_point"
-            made = self._made(lambda: gymnasium.make_vec(spec, count, mode, **limit, **self.options))
-        else:
-            mode = "sync" if self.vectorization == "auto" else self.vectorization
-            make = [self.single] * count
-            made = self._made(
-                lambda: (
-                    gymnasium.vector.AsyncVectorEnv(make) if mode == "async" else gymnasium.vector.SyncVectorEnv(make)
-                )
-            )
+        made = self._native(count) if self.vectorization == "auto" else None
+        if made is None:
+            kind = gymnasium.vector.AsyncVectorEnv if self.vectorization == "async" else gymnasium.vector.SyncVectorEnv
+            made = self._made(lambda: kind([self.single] * count))
         reset = made.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         if reset != AutoresetMode.NEXT_STEP:
             raise InputError(
@@ -76,16 +67,29 @@ class Environment:
             )
         return made
 
-    def _runs_natively(self, spec: Any) -> bool:
-        # Wrappers of single environments cannot be put around a native vector.
-        return spec.vector_entry_point is not None and self.preprocessing == "none"
+    def _native(self, count: int) -> VectorEnv | None:
+        spec = self._spec()
+        # Wrappers of single environments cannot be put around a native vector, and that of the Arcade Learning
+        # Environment preprocesses in its own way.
+        if spec.vector_entry_point is None or self.preprocessing != "none" or spec.namespace == "ALE":
+            return None
+        made = self._made(
+            lambda: gymnasium.make_vec(spec, count, "vector_entry_point", **self._limit(), **self.options)
+        )
+        if (made.single_observation_space, made.single_action_space) == (self.spaces.observation, self.spaces.action):
+            return made
+        made.close()
+        return None
+
+    def _limit(self) -> dict[str, int]:
+        return {} if self.time_limit is None else {"max_episode_steps": self.time_limit}
 
     def single(self, render_mode: str | None = None) -> gymnasium.Env:
         """One of them, for playing and drawing."""
-        limit = {} if self.time_limit is None else {"max_episode_steps": self.time_limit}
         frames = {"frameskip": 1} if self.preprocessing == "atari" else {}
         spec = self._spec()
-        made = self._made(lambda: gymnasium.make(spec, render_mode=render_mode, **limit, **{**frames, **self.options}))
+        options = {**self._limit(), **frames, **self.options}
+        made = self._made(lambda: gymnasium.make(spec, render_mode=render_mode, **options))
         if self.preprocessing == "atari":
             made = self._made(lambda: FrameStackObservation(AtariPreprocessing(made), 4))
         if not isinstance(made.observation_space, spaces.Box):
@@ -134,17 +138,3 @@ def _register_atari() -> None:
             'environment: expected ale-py for Atari games, got none; pip install "gradient-zoo[atari]"'
         ) from error
     gymnasium.register_envs(ale_py)
-
-
-def refuse_nonfinite(name: str, values: np.ndarray, environment: str, step: int) -> None:
-    """Stop where an environment or a policy gave NaN or infinity.
-
-    Raises:
-        InputError: with the environment's place in the vector and the step.
-    """
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
-        raise InputError(
-            f"environment {environment}: expected finite {name}s, got NaN or infinity in environment {rows[0]} at "
-            f"environment step {step}; mend the environment or its wrappers"
-        )

@@ -8,14 +8,23 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from tasks.rl.agent import Agent, agent_of_policy
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
+from tasks.rl.explain import SEED, agent_sections, explanation_sections
+from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
+from tasks.rl.large_batch import large_batch_section
 from tasks.rl.losses import approximate_kl
+from tasks.rl.nonfinite import NonFiniteBatch, dumping, run_folder_of
+from tasks.rl.readings import episode_readings
 from tasks.rl.returns import explained_variance
+from tasks.rl.reward_scale import RewardScale
 from tasks.rl.rollout import Collector, Episodes, Rollout
 from tasks.rl.samples import Samples
 from tasks.rl.spaces import Spaces
+from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
+from zoo.reports import Section
 from zoo.training.task import TaskModule
 
 
@@ -43,6 +52,10 @@ class PolicyGradient(TaskModule):
         rollout_steps: steps of every environment in one rollout.
         discount: gamma.
         evaluation_episodes: greedy episodes of each evaluation.
+        scale_rewards: learn from rewards divided by the standard deviation of the discounted return; figures stay in
+            the environment's own.
+        gradient_quality_every: rollouts from one measurement of the policy gradient's signal and noise to the next;
+            0 measures none; by default 10 where 4 environments or more stand side by side.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -57,6 +70,8 @@ class PolicyGradient(TaskModule):
         rollout_steps: int = 128,
         discount: float = 0.99,
         evaluation_episodes: int = 20,
+        scale_rewards: bool = False,
+        gradient_quality_every: int | None = None,
         **kwargs: Any,
     ):
         if not 0 <= discount <= 1 or rollout_steps < 1 or evaluation_episodes < 1:
@@ -64,12 +79,19 @@ class PolicyGradient(TaskModule):
                 "model: expected 0 <= discount <= 1 and rollout_steps, evaluation_episodes >= 1, got "
                 f"{discount}, {rollout_steps} and {evaluation_episodes}; mend the recipe"
             )
+        if gradient_quality_every:
+            refuse_few_environments(environment.count)
+        elif gradient_quality_every is None:
+            gradient_quality_every = 10 if environment.count >= 4 else 0
         super().__init__(net(environment.spaces), optimizer, **kwargs)
+        self.gradient_quality_every = gradient_quality_every
         self.automatic_optimization = False
         self.environment, self.algorithm = environment, algorithm
         self.rollout_steps, self.discount = rollout_steps, discount
         self.evaluation_episodes = evaluation_episodes
         self.collector: Collector | None = None
+        self._collected: dict[str, Any] | None = None  # the collector's state in the checkpoint that is resumed
+        self.reward_scale = RewardScale(discount) if scale_rewards else None
         self.evaluation_seconds = 0.0
 
     def loss(self, net: nn.Module, batch: Samples) -> dict[str, Tensor]:
@@ -77,21 +99,60 @@ class PolicyGradient(TaskModule):
         return self.algorithm.loss(net, batch)
 
     def on_fit_start(self) -> None:
-        """Make the environments."""
+        """Make the environments, or put them back to where the checkpoint found them."""
         super().on_fit_start()
         if self.collector is None:
-            seed = int(torch.randint(2**31, ()))
-            name = self.environment.id
-            self.collector = Collector(self.environment.vector(), self.environment.spaces, self.discount, seed, name)
+            self.make_collector()
+
+    def make_collector(self) -> None:
+        """Environments, reset by a seed of the run, or put back to where a checkpoint found them."""
+        # A resumed run has its random state back already and must not draw from it.
+        seed = int(torch.randint(2**31, ())) if self._collected is None else 0
+        one = self.environment
+        self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
+        if self._collected is not None:
+            self.collector.load_state_dict(self._collected)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Where the environments stand is part of a checkpoint."""
+        super().on_save_checkpoint(checkpoint)
+        if self.collector is not None:
+            checkpoint["collector"] = self.collector.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A fit that goes on will go on in the middle of its episodes."""
+        super().on_load_checkpoint(checkpoint)
+        if self._trainer is not None and self.trainer.state.fn == "fit":
+            self._collected = checkpoint["collector"]
 
     def training_step(self, batch: int, batch_idx: int) -> None:
         """One rollout and all its updates."""
+        with dumping(run_folder_of(self)):
+            self._learn_from_a_rollout()
+
+    def _learn_from_a_rollout(self) -> None:
         rollout, episodes = self.collector.collect(self.sampled_actions, self.rollout_steps)
+        if self.reward_scale is not None:
+            rollout = self.reward_scale(rollout)
         samples = self.algorithm.samples(self.net, rollout)
+        if self.gradient_quality_every and self.trainer.fit_loop.total_batch_idx % self.gradient_quality_every == 0:
+            noise = policy_gradient_noise(self.net, self.loss, rollout, samples)
+            self.monitor.add(self.trainer.global_step, quality_readings(noise))
         for minibatch in self.algorithm.minibatches_of(samples):
             self.optimise(minibatch, lambda one=minibatch: self.objective(one))
+        self._refuse_nonfinite_gradient(samples)
         self.net.update_statistics(samples.obs_N)
         self._read(samples, episodes)
+
+    def _refuse_nonfinite_gradient(self, samples: Samples) -> None:
+        # The monitor would say the step and the layer some rollouts later, when the batch is gone.
+        if self.monitor.options.stop_on_nonfinite and not self.monitor.newest_is_finite:
+            try:
+                self.flush_readings()
+            except InputError as error:
+                batch = {name: value for name, value in vars(samples).items() if isinstance(value, Tensor)}
+                where = f"environment {self.environment.id}, step {self.environment_steps}"
+                raise NonFiniteBatch(f"{error} ({where})", batch) from error
 
     @property
     def environment_steps(self) -> int:
@@ -111,10 +172,26 @@ class PolicyGradient(TaskModule):
             "kl": approximate_kl(policy.log_prob(samples.actions_N) - samples.log_probs_N),
             "explained_variance": explained_variance(samples.values_N, samples.targets_N),
         }
-        if episodes.returns:
-            values["return"] = torch.tensor(episodes.returns).mean()
-            values["length"] = torch.tensor(episodes.lengths, dtype=torch.float).mean()
-        self.monitor.add(self.trainer.global_step - 1, values)
+        self.monitor.add(self.trainer.global_step - 1, {**values, **episode_readings(episodes)})
+
+    def agent(self) -> Agent:
+        """For `zoo play` and `zoo explain`."""
+        spaces = self.environment.spaces
+        return agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+
+    def report_sections(self, data: Any) -> list[Section]:
+        """How it learned, and what it does now."""
+        parts = getattr(self.algorithm, "minibatches", 1)
+        return [*training_sections(self.monitor.record, parts), *agent_sections(self.agent(), self.environment)]
+
+    explain_options = ("choose", "examples", "rollouts")
+
+    def explain_sections(
+        self, data: Any, choose: str | None = None, count: int = 10, rollouts: int | None = None
+    ) -> list[Section]:
+        """What actions and values rest on; with `rollouts`, the gradient against a large batch."""
+        sections = explanation_sections(self.agent(), self.environment, self.discount, choose, count)
+        return sections if rollouts is None else [*sections, large_batch_section(self, rollouts, SEED)]
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""

@@ -3,16 +3,22 @@
 Legend: T = steps, B = environments, N = valid samples of a rollout.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from tasks.rl.environments import refuse_nonfinite
+from tasks.rl.environment_state import environment_state, replayable, restore_environments
+from tasks.rl.nonfinite import refuse_nonfinite
+from tasks.rl.plain_values import NotPlain, plain, revived
 from tasks.rl.spaces import Spaces
+from tasks.rl.wrong_shapes import begun, refuse_wrong_shapes, stepped
+from zoo.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,14 @@ class Collector:
     """
 
     def __init__(self, environments: VectorEnv, spaces: Spaces, discount: float, seed: int, name: str):
-        self.environments, self.spaces, self.discount, self.name = environments, spaces, discount, name
-        observations, _ = environments.reset(seed=seed)
-        self.observations = spaces.tensor(observations)
+        self.environments, self.spaces, self.discount, self.name = replayable(environments), spaces, discount, name
+        self.observations = spaces.tensor(begun(self.environments, seed, name))
         count = environments.num_envs
         self.ended_B = np.zeros(count, dtype=bool)  # the coming step resets and is no transition
         self.returns_B, self.lengths_B = np.zeros(count), np.zeros(count, dtype=np.int64)
         self.steps = 0  # transitions so far, over all environments
+        self._told = False
+        self.vector_steps = 0  # of each environment, those included that reset
 
     @torch.no_grad()
     def collect(self, act: Callable[[Tensor], Tensor], steps: int) -> tuple[Rollout, Episodes]:
@@ -83,22 +90,27 @@ class Collector:
             obs_TB[t] = self.observations
             actions = act(self.observations)
             actions_TB[t] = actions
-            observations, rewards, terminated, truncated, _ = self.environments.step(spaces.to_env(actions))
+            answer = stepped(self.environments, spaces.to_env(actions), self.name)
+            observations, rewards, terminated, truncated, _ = answer
             valid_TB[t] = ~self.ended_B
             rewards_TB[t], terminated_TB[t] = rewards, terminated
             self.ended_B = ended_TB[t] = terminated | truncated
             self._count(rewards, valid_TB[t], episodes)
             self.observations = spaces.tensor(observations)
         obs_TB[steps] = self.observations
-        refuse_nonfinite("reward", rewards_TB.T, self.name, self.steps)
-        if obs_TB.is_floating_point():
-            refuse_nonfinite("observation", obs_TB.transpose(0, 1).numpy(), self.name, self.steps)
-        if actions_TB.is_floating_point():
-            refuse_nonfinite("action", actions_TB.transpose(0, 1).numpy(), self.name, self.steps)
+        refuse_wrong_shapes(self.environments, observations, rewards, self.name)
         dtype = torch.get_default_dtype()
         discount_TB = self.discount * ~terminated_TB
         as_tensors = (torch.from_numpy(a).to(dtype) for a in (rewards_TB, discount_TB, ~ended_TB))
-        return Rollout(obs_TB, actions_TB, *as_tensors, torch.from_numpy(valid_TB)), episodes
+        rollout = Rollout(obs_TB, actions_TB, *as_tensors, torch.from_numpy(valid_TB))
+        self._refuse_nonfinite(rollout)
+        self.vector_steps += steps
+        return rollout, episodes
+
+    def _refuse_nonfinite(self, rollout: Rollout) -> None:
+        # In the order in which one follows from another: observation, action, reward, next observation.
+        batch = {"observations": rollout.obs_TB, "actions": rollout.actions_TB, "rewards": rollout.rewards_TB}
+        refuse_nonfinite(batch, self.name, self.vector_steps)
 
     def _count(self, rewards: np.ndarray, valid_B: np.ndarray, episodes: Episodes) -> None:
         self.steps += int(valid_B.sum())
@@ -109,3 +121,53 @@ class Collector:
             episodes.lengths.extend(self.lengths_B[self.ended_B].tolist())
             self.returns_B[self.ended_B] = 0.0
             self.lengths_B[self.ended_B] = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the collection stands, in plain values; says so, once, where the episodes cannot be brought back."""
+        names = ("ended_B", "returns_B", "lengths_B", "steps", "vector_steps")
+        state = {name: plain(getattr(self, name)) for name in names} | {"observations": self.observations}
+        try:
+            state["environments"] = environment_state(self.environments)
+        except NotPlain as reason:
+            state["environments"] = None
+            if not self._told:
+                self._told = True
+                _note(f"a resumed run of {self.name} will start new episodes ({reason} cannot be kept in a checkpoint)")
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken; episodes that do not come back to the bit are begun anew."""
+        if len(revived(state["ended_B"])) != self.environments.num_envs:
+            raise InputError(
+                f"resume: expected a checkpoint of {self.environments.num_envs} environments, got one of "
+                f"{len(revived(state['ended_B']))}; resume with the count that the run was started with"
+            )
+        self.steps, self.vector_steps = state["steps"], state["vector_steps"]
+        if state["environments"] is None:
+            _note(f"new episodes of {self.name} start here: the checkpoint could not keep the former ones")
+            return
+        self.ended_B, self.returns_B, self.lengths_B = (
+            revived(state[name]) for name in ("ended_B", "returns_B", "lengths_B")
+        )
+        self.observations = state["observations"]
+        replayed = restore_environments(self.environments, state["environments"])
+        if replayed is not None:
+            self._verify(self.spaces.tensor(replayed))
+
+    def _verify(self, replayed: Tensor) -> None:
+        same_B = (replayed == self.observations).flatten(1).all(1)
+        if same_B.all():
+            return
+        rows = (~same_B).nonzero()[:, 0].numpy()
+        shown = ", ".join(str(i) for i in rows[:5]) + (" and more" if len(rows) > 5 else "")
+        _note(
+            f"{self.name}: replay does not give the observations of the checkpoint in environment {shown}; "
+            "new episodes start there, and the run is not the one that was never stopped"
+        )
+        self.ended_B[rows], self.returns_B[rows], self.lengths_B[rows] = False, 0.0, 0
+        for i, observation in self.environments.begin_anew(rows).items():
+            self.observations[i] = self.spaces.tensor(observation[None])[0]
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr, flush=True)

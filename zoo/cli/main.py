@@ -20,7 +20,6 @@ VERBS = {
     "explain": "what the answers depend on, as a page: zoo explain RUN",
     "doctor": "versions that do not fit together, missing extras, what this machine can do",
 }
-GROUP = "zoo.verbs"  # entry points of other packages: a function arguments -> exit code
 
 
 def console() -> None:
@@ -61,19 +60,22 @@ def _run(arguments: list[str]) -> int:
         return importlib.import_module(f"zoo.cli.{verb}").run(rest)
     if verb.startswith("-"):
         raise InputError(f"zoo: expected a verb first, got {verb}; write e.g. zoo fit RECIPE {verb} ...")
-    from importlib.metadata import entry_points  # 20 ms that the verbs above need not pay
+    from zoo.cli.plugins import plugin_verbs  # 20 ms that the verbs above need not pay
 
-    for point in entry_points(group=GROUP):
-        if point.name == verb:
-            return point.load()(rest)
+    added = plugin_verbs()
+    if verb in added:
+        return added[verb].load()(rest)
     from difflib import get_close_matches
 
-    close = get_close_matches(verb, VERBS, n=1)
-    hint = f"did you mean `zoo {close[0]}`?" if close else f"verbs: {', '.join(VERBS)}"
+    close = get_close_matches(verb, [*VERBS, *added], n=1)
+    hint = f"did you mean `zoo {close[0]}`?" if close else f"verbs: {', '.join([*VERBS, *added])}"
     raise InputError(f"zoo: expected a verb, got {verb!r}; {hint}")
 
 
 def usage() -> str:
     """The help page."""
-    lines = [f"  zoo {verb:<9} {text}" for verb, text in VERBS.items()]
+    from zoo.cli.plugins import described, plugin_verbs
+
+    verbs = {**VERBS, **{name: described(point) for name, point in plugin_verbs().items()}}
+    lines = [f"  zoo {verb:<9} {text}" for verb, text in verbs.items()]
     return "\n".join(["Gradient Zoo: models of five domains on one gradient-aware training core", "", *lines])

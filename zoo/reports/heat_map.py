@@ -4,8 +4,9 @@ from html import escape
 
 import numpy as np
 
+from zoo.errors import InputError
 from zoo.reports.axes import tick_label
-from zoo.reports.colours import coloured, hex_colour
+from zoo.reports.colours import SIGNED, VIRIDIS, coloured, hex_colour
 from zoo.reports.figure import Figure, Table, shown
 from zoo.reports.images import png_data
 
@@ -14,7 +15,13 @@ MOST_COLUMNS = 240
 
 
 def heat_map(
-    values_RC: np.ndarray, rows: list[str], columns: list, log: bool = True, x_label: str = "step", caption: str = ""
+    values_RC: np.ndarray,
+    rows: list[str],
+    columns: list,
+    log: bool = True,
+    x_label: str = "step",
+    caption: str = "",
+    signed: bool = False,
 ) -> Figure:
     """Rows x columns as colours, with a scale; many columns are averaged into fewer.
 
@@ -24,18 +31,26 @@ def heat_map(
         log: colour by the logarithm; averages are geometric then.
         x_label: what the columns are.
         caption: a sentence under the picture.
+        signed: blue below zero, red above, white at zero; not together with `log`.
+
+    Raises:
+        InputError: `log` and `signed` together.
     """
+    if log and signed:
+        raise InputError("heat_map: expected log or signed, got both; logarithms have no sign")
     table = Table([x_label, *rows], [[c, *values_RC[:, i].tolist()] for i, c in enumerate(columns)])
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = np.log10(np.where(values_RC > 0, values_RC, np.nan)) if log else np.asarray(values_RC, float)
     binned = binned_columns(scaled, MOST_COLUMNS)
     finite = binned[np.isfinite(binned)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    if signed:
+        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
     high = high if high > low else low + 1
-    image = png_data(coloured((binned - low) / (high - low)))
-    left = min(230, 14 + 6.4 * max(len(row) for row in rows))
-    row_height = max(7, min(18, 420 / len(rows)))
-    height = row_height * len(rows)
+    stops = SIGNED if signed else VIRIDIS
+    image = png_data(coloured((binned - low) / (high - low), stops))
+    left, _, _, height = plot_box(rows)
+    row_height = height / len(rows)
     body = [
         f'<image href="{image}" x="{left}" y="4" width="{WIDTH - left - 8}" height="{height}" '
         'preserveAspectRatio="none" style="image-rendering:pixelated"/>'
@@ -57,11 +72,18 @@ def heat_map(
         body.append(
             f'<text class="tick" x="{x:.1f}" y="{height + 18}" text-anchor="{anchor}">{escape(str(label))}</text>'
         )
-    body.append(_scale(left, height + 30, low, high, log, x_label))
+    body.append(_scale(left, height + 30, low, high, log, x_label, stops))
     svg = (
         f'<svg viewBox="0 0 {WIDTH} {height + 62:.0f}" role="img" aria-label="{escape(x_label)}">{"".join(body)}</svg>'
     )
     return Figure(svg, caption, table)
+
+
+def plot_box(rows: list[str]) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the coloured part, so that other pictures can stand above it or on it."""
+    left = min(230, 14 + 6.4 * max(len(row) for row in rows))
+    row_height = max(7, min(18, 420 / len(rows)))
+    return left, 4.0, WIDTH - left - 8, row_height * len(rows)
 
 
 def binned_columns(values_RC: np.ndarray, most: int) -> np.ndarray:
@@ -115,8 +137,8 @@ def _cell(count: float, share: float, x: float, y: float, side: float, true: str
     )
 
 
-def _scale(left: float, top: float, low: float, high: float, log: bool, x_label: str) -> str:
-    ramp = png_data(coloured(np.linspace(0, 1, 64)[None]))
+def _scale(left: float, top: float, low: float, high: float, log: bool, x_label: str, stops: np.ndarray) -> str:
+    ramp = png_data(coloured(np.linspace(0, 1, 64)[None], stops))
     marks = [low, (low + high) / 2, high]
     words = [f'<text class="label" x="{WIDTH - 8}" y="{top}" text-anchor="end">{escape(x_label)}</text>']
     words.append(f'<image href="{ramp}" x="{left}" y="{top + 2}" width="180" height="9" preserveAspectRatio="none"/>')

@@ -12,10 +12,16 @@ MOST_POINTS = 600
 COLOURS = 7  # --line-1 .. --line-7 in the page's style
 
 Lines = dict[str, tuple[np.ndarray, np.ndarray]]
+Bands = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def line_chart(
-    lines: Lines, x_label: str = "step", y_label: str = "", log_y: bool = False, caption: str = ""
+    lines: Lines,
+    x_label: str = "step",
+    y_label: str = "",
+    log_y: bool = False,
+    caption: str = "",
+    bands: Bands | None = None,
 ) -> Figure:
     """One line a name; NaN leaves a gap, long lines keep the least and the greatest value of every stretch.
 
@@ -24,16 +30,24 @@ def line_chart(
         x_label, y_label: texts of the axes.
         log_y: logarithmic y; values that are not positive are left out.
         caption: a sentence under the picture.
+        bands: name of a line -> (low [S], high [S]) at its x, shaded behind it.
     """
+    bands = bands or {}
     cleaned = {name: _cleaned(x, y, log_y) for name, (x, y) in lines.items()}
+    edges = {
+        (name, i): _cleaned(lines[name][0], edge, log_y) for name, both in bands.items() for i, edge in enumerate(both)
+    }
     xs = np.concatenate([x for x, _ in cleaned.values()])
-    ys = np.concatenate([y[np.isfinite(y)] for _, y in cleaned.values()])
-    table = _table(lines, x_label)
+    ys = np.concatenate([y[np.isfinite(y)] for _, y in [*cleaned.values(), *edges.values()]])
+    table = _table({**lines, **{f"{name}, {('low', 'high')[i]}": xy for (name, i), xy in edges.items()}}, x_label)
     if len(ys) == 0:
         return Figure("<p>No finite values.</p>", caption, table)
     x_axis = Axis(float(xs.min()), float(xs.max()), LEFT, WIDTH - RIGHT)
     y_axis = Axis(*_range(ys, log_y), HEIGHT - BOTTOM, TOP, log_y)
     body = [_frame(x_axis, y_axis, x_label, y_label)]
+    for name in bands:
+        colour = list(lines).index(name) % COLOURS + 1
+        body.append(_band(edges[name, 0], edges[name, 1], x_axis, y_axis, colour))
     for i, (name, (x, y)) in enumerate(cleaned.items()):
         body.append(_line(name, *thinned(x, y, MOST_POINTS), x_axis, y_axis, i % COLOURS + 1))
     label = escape(y_label or "chart")
@@ -109,6 +123,19 @@ def _line(name: str, xs: np.ndarray, ys: np.ndarray, x: Axis, y: Axis, colour: i
             if np.isfinite(b)
         )
     return f'<path class="line-{colour}" d="{"".join(words)}"><title>{escape(name)}</title></path>{dots}'
+
+
+def _band(
+    low: tuple[np.ndarray, np.ndarray], high: tuple[np.ndarray, np.ndarray], x: Axis, y: Axis, colour: int
+) -> str:
+    xs, lows, highs = low[0], low[1], high[1]
+    kept = np.isfinite(lows) & np.isfinite(highs)
+    parts = np.array_split(np.flatnonzero(kept), min(int(kept.sum()), MOST_POINTS // 2) or 1)
+    parts = [part for part in parts if len(part)]
+    there = [(xs[part[0]], highs[part].max()) for part in parts]
+    back = [(xs[part[0]], lows[part].min()) for part in reversed(parts)]
+    points = " ".join(f"{x.at(a):.1f},{y.at(b):.1f}" for a, b in there + back)
+    return f'<polygon class="band-{colour}" points="{points}"/>'
 
 
 def _legend(names: list[str]) -> str:

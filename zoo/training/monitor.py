@@ -190,6 +190,11 @@ class GradientMonitor:
         """Steps read since the last flush."""
         return len(self._steps)
 
+    @property
+    def newest_is_finite(self) -> bool:
+        """Whether the gradient that was read last is finite; waits for the device."""
+        return not self._steps or bool(self._steps[-1].total_norm.isfinite())
+
     def flush(
         self,
         reduce_sum: Callable[[Tensor], Tensor],

@@ -187,7 +187,8 @@ def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
     Args:
         where: run or checkpoint.
         overrides: keys and values that change the configuration.
-        options: root, output (a folder), methods (names with commas), choose, examples, steps, at (a point).
+        options: root, output (a folder), methods (names with commas), choose, examples, steps, at (a point),
+            rollouts (of an agent).
     """
     root = options.get("root", "runs")
     parts = read_run(where, overrides, root)
@@ -197,7 +198,9 @@ def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
     if "methods" in options:
         wanted["names"] = tuple(name.strip() for name in options["methods"].split(","))
     wanted |= {
-        ours: _whole(key, options[key]) for key, ours in (("examples", "count"), ("steps", "steps")) if key in options
+        ours: _whole(key, options[key])
+        for key, ours in (("examples", "count"), ("steps", "steps"), ("rollouts", "rollouts"))
+        if key in options
     }
     folder = Path(options["output"]) if "output" in options else _folder_of(where, root)
     try:

@@ -1,8 +1,11 @@
 """Algorithms of reinforcement learning, one a file, over pure loss functions."""
 
 from tasks.rl.algorithms.a2c import A2C
+from tasks.rl.algorithms.dqn import DQN, CategoricalDQN
+from tasks.rl.algorithms.imagination import ImaginedNAF
+from tasks.rl.algorithms.naf import NAF
 from tasks.rl.algorithms.pgpe import PGPE
 from tasks.rl.algorithms.ppo import PPO
 from tasks.rl.algorithms.reinforce import Reinforce
 
-__all__ = ["A2C", "PGPE", "PPO", "Reinforce"]
+__all__ = ["A2C", "DQN", "NAF", "PGPE", "PPO", "CategoricalDQN", "ImaginedNAF", "Reinforce"]

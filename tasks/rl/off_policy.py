@@ -1,0 +1,229 @@
+"""Q-learning: step the environments, keep what happened, update on a sample of all that is kept.
+
+Legend: B = environments, N = transitions of a minibatch, E = episodes.
+"""
+
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, Protocol
+
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from tasks.rl.environments import Environment
+from tasks.rl.evaluation import played
+from tasks.rl.exploration import Exploration, random_actions
+from tasks.rl.q_samples import QSamples
+from tasks.rl.replay import Replay, Transitions
+from tasks.rl.rollout import Collector, Episodes
+from tasks.rl.spaces import Spaces
+from zoo.errors import InputError
+from zoo.training.task import TaskModule
+
+
+class Algorithm(Protocol):
+    """What an algorithm of Q-learning says; its hyper-parameters are its fields."""
+
+    def refuse_unfit(self, net: nn.Module, n_step: int) -> None:
+        """Raise where it cannot train this net."""
+
+    def best(self, net: nn.Module, obs_N: Tensor) -> Tensor:
+        """Greedy actions."""
+
+    def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> QSamples:
+        """Transitions with their targets, without autograd."""
+
+    def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
+        """Named terms whose sum is minimised, and the errors [N] by which transitions are replayed."""
+
+
+class QLearning(TaskModule):
+    """An agent that learns what its actions are worth, from all that it remembers.
+
+    One batch is `train_every` steps of every environment and then `updates` optimiser steps, whose transitions are
+    drawn and whose targets are computed together before the first of them. The first batch steps the environments at
+    random until there are `warmup` transitions.
+
+    Args:
+        environment: where it lives.
+        net: makes the net from the environment's spaces.
+        algorithm: from `tasks.rl.algorithms`.
+        optimizer: see `TaskModule`.
+        exploration: from `tasks.rl.exploration`; None with noisy nets.
+        replay: what it remembers.
+        train_every: steps of every environment in a batch.
+        updates: optimiser steps in a batch.
+        batch_size: transitions of an optimiser step.
+        warmup: transitions before the first of them.
+        target_every: batches from one update of the target net to the next.
+        target_rate: target <- target + rate (net - target); 1 copies the net.
+        discount: gamma.
+        evaluation_episodes: greedy episodes of each evaluation.
+        kwargs: further arguments of `TaskModule`.
+    """
+
+    best_metric = ("val/return", "max")
+
+    def __init__(
+        self,
+        environment: Environment,
+        net: Callable[[Spaces], nn.Module],
+        algorithm: Algorithm,
+        optimizer: OptimizerCallable,
+        replay: Replay,
+        exploration: Exploration | None = None,
+        train_every: int = 1,
+        updates: int = 1,
+        batch_size: int = 64,
+        warmup: int = 1000,
+        target_every: int = 1,
+        target_rate: float = 0.005,
+        discount: float = 0.99,
+        evaluation_episodes: int = 20,
+        **kwargs: Any,
+    ):
+        super().__init__(net(environment.spaces), optimizer, **kwargs)
+        self.automatic_optimization = False
+        self.environment, self.algorithm, self.exploration, self.replay = environment, algorithm, exploration, replay
+        self.train_every, self.updates, self.batch_size, self.warmup = train_every, updates, batch_size, warmup
+        self.target_every, self.target_rate, self.discount = target_every, target_rate, discount
+        self.evaluation_episodes = evaluation_episodes
+        self._refuse_unfit()
+        self.target = deepcopy(self.net).requires_grad_(False)
+        self.collector: Collector | None = None
+        self._errors_N: Tensor | None = None
+        self._steps_before = 0  # transitions before a resume
+        self.evaluation_seconds = 0.0
+
+    def _refuse_unfit(self) -> None:
+        counts = {
+            name: getattr(self, name)
+            for name in ("train_every", "updates", "batch_size", "warmup", "target_every", "evaluation_episodes")
+        }
+        for name, value in counts.items():
+            if value < 1:
+                raise InputError(f"model.{name}: expected 1 or more, got {value}; mend the recipe")
+        if not 0 < self.target_rate <= 1 or not 0 <= self.discount <= 1:
+            raise InputError(
+                "model: expected 0 < target_rate <= 1 and 0 <= discount <= 1, got "
+                f"{self.target_rate} and {self.discount}; mend the recipe"
+            )
+        if self.warmup > self.replay.capacity:
+            raise InputError(
+                f"model.warmup: expected no more than replay.capacity, got {self.warmup} and {self.replay.capacity}; "
+                "enlarge the capacity"
+            )
+        self.algorithm.refuse_unfit(self.net, self.replay.n_step)
+        self._refuse_exploration(getattr(self.net, "noisy", False), self.environment.spaces.kind)
+
+    def _refuse_exploration(self, noisy: bool, kind: str) -> None:
+        if self.exploration is None and not noisy:
+            raise InputError("model.exploration: expected one, since the net is not noisy, got none; add it")
+        if self.exploration is not None and kind not in self.exploration.kinds():
+            raise InputError(
+                f"model.exploration: expected one for {kind} actions, got {type(self.exploration).__name__}; "
+                "take EpsilonGreedy for discrete actions, GaussianNoise or OrnsteinUhlenbeck for a box"
+            )
+
+    def loss(self, net: nn.Module, batch: QSamples) -> dict[str, Tensor]:
+        """The algorithm's terms."""
+        terms, errors_N = self.algorithm.terms_and_errors(net, batch)
+        if net is self.net:  # a probe's look at other parameters must not change priorities
+            self._errors_N = errors_N
+        return terms
+
+    def on_fit_start(self) -> None:
+        """Make the environments."""
+        super().on_fit_start()
+        if any(one.interval != "step" for one in self.trainer.lr_scheduler_configs):
+            raise InputError("model.scheduler: expected one that moves every batch, got one of epochs; take another")
+        if self.collector is None:
+            seed, one = int(torch.randint(2**31, ())), self.environment
+            self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
+            self.collector.steps = self._steps_before
+
+    def training_step(self, batch: int, batch_idx: int) -> None:
+        """Some steps of the environments and all their updates."""
+        missing = self.warmup - self.collector.steps
+        steps = max(self.train_every, -(-missing // self.environment.count))
+        rollout, episodes = self.collector.collect(self.tried_actions, steps)
+        self.replay.add(rollout)
+        self.net.observe(rollout)
+        self._learn(self.replay.sample(self.updates * self.batch_size))
+        if self.trainer.global_step // self.updates % self.target_every == 0:
+            follow(self.target, self.net, self.target_rate)
+        if schedule := self.lr_schedulers():
+            schedule.step()
+        self._read(episodes)
+
+    @property
+    def environment_steps(self) -> int:
+        """Transitions so far, over all environments."""
+        return self.collector.steps if self.collector else self._steps_before
+
+    def tried_actions(self, obs_B: Tensor) -> Tensor:
+        """Random ones during warmup, then the best ones with exploration."""
+        spaces, step = self.environment.spaces, self.collector.steps
+        if step < self.warmup:
+            return random_actions(spaces, len(obs_B))
+        best_B = self.best_actions(obs_B)
+        return self.exploration.tried(best_B, spaces, step, self.collector.ended_B) if self.exploration else best_B
+
+    @torch.no_grad()
+    def best_actions(self, obs_B: Tensor) -> Tensor:
+        """Greedy ones; in training mode a noisy net draws its noise."""
+        return self.algorithm.best(self.net, obs_B.to(self.device)).cpu()
+
+    def _learn(self, transitions: Transitions) -> None:
+        on_device = transitions.to(self.device)
+        errors = []
+        for minibatch in self.algorithm.samples(self.net, self.target, on_device).split(self.batch_size):
+            self.optimise(minibatch, lambda one=minibatch: self.objective(one))
+            errors.append(self._errors_N)
+        self.replay.reweigh(transitions.index_N, torch.cat(errors))
+
+    def _read(self, episodes: Episodes) -> None:
+        values = {"environment_steps": torch.tensor(float(self.environment_steps))}
+        if episodes.returns:
+            values["return"] = torch.tensor(episodes.returns).mean()
+            values["length"] = torch.tensor(episodes.lengths, dtype=torch.float).mean()
+        self.monitor.add(self.trainer.global_step - 1, values)
+
+    def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
+        """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
+        started = time.process_time()
+        seed = 2 if self._trainer is not None and self.trainer.testing else 1
+        seen = played(self.environment, self.best_actions, self.evaluation_episodes, seed)
+        self.evaluation_seconds += time.process_time() - started
+        return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
+
+    def validation_step(self, batch: int, batch_idx: int) -> None:
+        """Greedy episodes."""
+        self._means.add(self.evaluate(self.net, batch), self.evaluation_episodes)
+
+    test_step = validation_step
+
+    # Checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See `TaskModule`; the memory is in every checkpoint."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["replay"] = self.replay.state_dict()
+        checkpoint["environment_steps"] = self.environment_steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See `TaskModule`; only a fit takes up the memory."""
+        super().on_load_checkpoint(checkpoint)
+        if self._trainer is not None and self.trainer.state.fn == "fit":
+            self.replay.load_state_dict(checkpoint["replay"])
+            self._steps_before = checkpoint["environment_steps"]
+
+
+@torch.no_grad()
+def follow(target: nn.Module, net: nn.Module, rate: float) -> None:
+    """target <- target + rate (net - target), parameter by parameter; buffers are copied."""
+    torch._foreach_lerp_(list(target.parameters()), list(net.parameters()), rate)
+    for theirs, ours in zip(target.buffers(), net.buffers(), strict=True):
+        theirs.copy_(ours)

@@ -1,0 +1,74 @@
+"""Lightning's share of an agent's training: Trainer, monitor and record against a bare loop with the same learning.
+
+python tests/benchmarks/rl_trainer.py
+"""
+
+import statistics
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import torch
+
+from tasks.rl.algorithms import PPO
+from tasks.rl.data import Rollouts
+from tasks.rl.environments import Environment
+from tasks.rl.networks import ActorCritic
+from tasks.rl.task import PolicyGradient
+from tests.benchmarks.results import report
+from zoo.training.trainer import Trainer
+
+ROLLOUTS = 40
+
+
+def agent() -> PolicyGradient:
+    """The task of configs/rl/cartpole.yaml."""
+    torch.manual_seed(0)
+    optimizer = partial(torch.optim.Adam, lr=5e-3, fused=True)
+    net = partial(ActorCritic, hidden_sizes=[32, 32])
+    return PolicyGradient(Environment("CartPole-v1", count=64), net, PPO(), optimizer, rollout_steps=32, discount=0.98)
+
+
+def by_trainer() -> tuple[float, torch.Tensor]:
+    """CPU seconds of a fit, and the parameters it ends with."""
+    task = agent()
+    trainer = Trainer(max_epochs=1, threads=1, limit_val_batches=0, logger=False)
+    start = time.process_time()
+    trainer.fit(task, Rollouts(ROLLOUTS).train_dataloader())
+    return time.process_time() - start, torch.nn.utils.parameters_to_vector(task.net.parameters()).detach()
+
+
+def by_bare_loop() -> tuple[float, torch.Tensor]:
+    """The same without Trainer and monitor."""
+    task = agent()
+    optimizer = torch.optim.Adam(task.net.parameters(), lr=5e-3, fused=True)
+    start = time.process_time()
+    task.make_collector()
+    for _ in range(ROLLOUTS):
+        rollout, _ = task.collector.collect(task.sampled_actions, task.rollout_steps)
+        samples = task.algorithm.samples(task.net, rollout)
+        for minibatch in task.algorithm.minibatches_of(samples):
+            optimizer.zero_grad()
+            sum(task.loss(task.net, minibatch).values()).backward()
+            optimizer.step()
+    return time.process_time() - start, torch.nn.utils.parameters_to_vector(task.net.parameters()).detach()
+
+
+def main(repetitions: int = 7) -> None:
+    """Run and report."""
+    torch.set_num_threads(1)
+    (_, theirs), (_, ours) = by_bare_loop(), by_trainer()
+    same = torch.equal(theirs, ours)
+    pairs = [(by_trainer()[0], by_bare_loop()[0]) for _ in range(repetitions)]
+    shares = [100 * (1 - bare / whole) for whole, bare in pairs]
+    middle = statistics.median(shares)
+    note = f"PPO, CartPole, {ROLLOUTS} rollouts of 2,048 steps, median {middle:.1f}, "
+    note += "parameters bit for bit those of the bare loop" if same else "PARAMETERS DIFFER from the bare loop"
+    report("rl, Lightning's and the monitor's share", "<= 3 %, same bits", shares, middle <= 3 and same, "%", note)
+
+
+if __name__ == "__main__":
+    main()
