@@ -43,8 +43,8 @@ class PGPE:
         """
         if count % 2 or count < 4:
             raise InputError(
-                f"model.environment.count: expected an even number from 4 on, since policies come in pairs, got {count}; "
-                "change it"
+                "model.environment.count: expected an even number from 4 on, since policies come in pairs, "
+                f"got {count}; change it"
             )
         mean_P, noise_KP = net.mean_P.detach(), torch.randn(count // 2, len(net.mean_P))
         step_KP = noise_KP * net.log_std_P.detach().exp()
