@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Literal
 
 import gymnasium
@@ -86,10 +87,11 @@ class Environment:
 
     def single(self, render_mode: str | None = None) -> gymnasium.Env:
         """One of them, for playing and drawing."""
+        drawn = {"render_mode": render_mode} if render_mode else {}  # not every environment takes None for it
         frames = {"frameskip": 1} if self.preprocessing == "atari" else {}
         spec = self._spec()
         options = {**self._limit(), **frames, **self.options}
-        made = self._made(lambda: gymnasium.make(spec, render_mode=render_mode, **options))
+        made = self._made(lambda: gymnasium.make(spec, **drawn, **options))
         if self.preprocessing == "atari":
             made = self._made(lambda: FrameStackObservation(AtariPreprocessing(made), 4))
         if not isinstance(made.observation_space, spaces.Box):
@@ -109,7 +111,10 @@ class Environment:
         if self.id.startswith("ALE/"):
             _register_atari()
         try:
-            return gymnasium.spec(self.id)
+            module, _, name = self.id.rpartition(":")
+            if module:
+                import_module(module)
+            return gymnasium.spec(name)
         except (gymnasium.error.Error, ModuleNotFoundError) as error:
             near = get_close_matches(self.id, gymnasium.registry, n=3, cutoff=0.5)
             hint = f"near ones: {', '.join(near)}" if near else "`gymnasium.registry` lists them"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.rl.environments import refuse_nonfinite
+from tasks.rl.nonfinite import refuse_nonfinite_values
 from tasks.rl.spaces import Spaces
 
 
@@ -58,7 +58,7 @@ def episode(
         watch(len(rewards))
         action = act(seen[-1])
         if action.is_floating_point():
-            refuse_nonfinite("action", action.numpy(), single.spec.id, len(rewards))
+            refuse_nonfinite_values("action", action.numpy(), single.spec.id, len(rewards))
         observation, reward, terminated, truncated, _ = single.step(spaces.to_env(action)[0])
         seen.append(spaces.tensor(np.asarray(observation)[None]))
         actions.append(action)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from zoo.errors import InputError
@@ -43,6 +44,20 @@ def refuse_nonfinite(batch: dict[str, Tensor], environment: str, first_step: int
         f"{first_step + step}; mend {CAUSES[name]}",
         batch,
     )
+
+
+def refuse_nonfinite_values(name: str, values: np.ndarray, environment: str, step: int) -> None:
+    """Stop where numbers [B, ...] of one moment are not finite.
+
+    Raises:
+        InputError: with the place of the first in the vector and the step.
+    """
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))[0])
+        raise InputError(
+            f"environment {environment}: expected finite {name}s, got NaN or infinity in environment {row} at "
+            f"environment step {step}; mend the environment, its wrappers or the policy"
+        )
 
 
 CAUSES = {

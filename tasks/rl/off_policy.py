@@ -12,14 +12,20 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from tasks.rl.agent import Agent
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
+from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.exploration import Exploration, random_actions
+from tasks.rl.nonfinite import NonFiniteBatch, dumping, run_folder_of
 from tasks.rl.q_samples import QSamples
+from tasks.rl.readings import episode_readings
 from tasks.rl.replay import Replay, Transitions
 from tasks.rl.rollout import Collector, Episodes
 from tasks.rl.spaces import Spaces
+from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
+from zoo.reports import Section
 from zoo.training.task import TaskModule
 
 
@@ -29,8 +35,8 @@ class Algorithm(Protocol):
     def refuse_unfit(self, net: nn.Module, n_step: int) -> None:
         """Raise where it cannot train this net."""
 
-    def best(self, net: nn.Module, obs_N: Tensor) -> Tensor:
-        """Greedy actions."""
+    def agent(self, net: nn.Module) -> Agent:
+        """Its greedy actions, what they rest on, and their value."""
 
     def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> QSamples:
         """Transitions with their targets, without autograd."""
@@ -94,7 +100,7 @@ class QLearning(TaskModule):
         self.target = deepcopy(self.net).requires_grad_(False)
         self.collector: Collector | None = None
         self._errors_N: Tensor | None = None
-        self._steps_before = 0  # transitions before a resume
+        self._collected: dict[str, Any] | None = None  # the collector's state in the checkpoint that is resumed
         self.evaluation_seconds = 0.0
 
     def _refuse_unfit(self) -> None:
@@ -140,12 +146,25 @@ class QLearning(TaskModule):
         if any(one.interval != "step" for one in self.trainer.lr_scheduler_configs):
             raise InputError("model.scheduler: expected one that moves every batch, got one of epochs; take another")
         if self.collector is None:
-            seed, one = int(torch.randint(2**31, ())), self.environment
-            self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
-            self.collector.steps = self._steps_before
+            self.make_collector()
+
+    def make_collector(self) -> None:
+        """Environments, reset by a seed of the run, or put back to where a checkpoint found them."""
+        # A resumed run has its random state back already and must not draw from it.
+        seed = int(torch.randint(2**31, ())) if self._collected is None else 0
+        one = self.environment
+        self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
+        if self._collected is not None:
+            self.collector.load_state_dict(self._collected)
 
     def training_step(self, batch: int, batch_idx: int) -> None:
         """Some steps of the environments and all their updates."""
+        with dumping(run_folder_of(self)):
+            self._step_and_learn()
+        if schedule := self.lr_schedulers():
+            schedule.step()
+
+    def _step_and_learn(self) -> None:
         missing = self.warmup - self.collector.steps
         steps = max(self.train_every, -(-missing // self.environment.count))
         rollout, episodes = self.collector.collect(self.tried_actions, steps)
@@ -154,14 +173,12 @@ class QLearning(TaskModule):
         self._learn(self.replay.sample(self.updates * self.batch_size))
         if self.trainer.global_step // self.updates % self.target_every == 0:
             follow(self.target, self.net, self.target_rate)
-        if schedule := self.lr_schedulers():
-            schedule.step()
         self._read(episodes)
 
     @property
     def environment_steps(self) -> int:
         """Transitions so far, over all environments."""
-        return self.collector.steps if self.collector else self._steps_before
+        return self.collector.steps if self.collector else 0
 
     def tried_actions(self, obs_B: Tensor) -> Tensor:
         """Random ones during warmup, then the best ones with exploration."""
@@ -174,7 +191,7 @@ class QLearning(TaskModule):
     @torch.no_grad()
     def best_actions(self, obs_B: Tensor) -> Tensor:
         """Greedy ones; in training mode a noisy net draws its noise."""
-        return self.algorithm.best(self.net, obs_B.to(self.device)).cpu()
+        return self.agent().act(obs_B.to(self.device)).cpu()
 
     def _learn(self, transitions: Transitions) -> None:
         on_device = transitions.to(self.device)
@@ -182,14 +199,35 @@ class QLearning(TaskModule):
         for minibatch in self.algorithm.samples(self.net, self.target, on_device).split(self.batch_size):
             self.optimise(minibatch, lambda one=minibatch: self.objective(one))
             errors.append(self._errors_N)
+        self._refuse_nonfinite_gradient(transitions)
         self.replay.reweigh(transitions.index_N, torch.cat(errors))
 
+    def _refuse_nonfinite_gradient(self, transitions: Transitions) -> None:
+        # The monitor would say the step and the layer some batches later, when the transitions are gone.
+        if self.monitor.options.stop_on_nonfinite and not self.monitor.newest_is_finite:
+            try:
+                self.flush_readings()
+            except InputError as error:
+                where = f"environment {self.environment.id}, step {self.environment_steps}"
+                raise NonFiniteBatch(f"{error} ({where})", transitions._asdict()) from error
+
     def _read(self, episodes: Episodes) -> None:
-        values = {"environment_steps": torch.tensor(float(self.environment_steps))}
-        if episodes.returns:
-            values["return"] = torch.tensor(episodes.returns).mean()
-            values["length"] = torch.tensor(episodes.lengths, dtype=torch.float).mean()
+        values = {"environment_steps": torch.tensor(float(self.environment_steps)), **episode_readings(episodes)}
         self.monitor.add(self.trainer.global_step - 1, values)
+
+    def agent(self) -> Agent:
+        """For `zoo play` and `zoo explain`."""
+        return self.algorithm.agent(self.net)
+
+    def report_sections(self, data: Any) -> list[Section]:
+        """How it learned, and what it does now."""
+        return [*training_sections(self.monitor.record), *agent_sections(self.agent(), self.environment)]
+
+    explain_options = ("choose", "examples")
+
+    def explain_sections(self, data: Any, choose: str | None = None, count: int = 10) -> list[Section]:
+        """What actions and values rest on."""
+        return explanation_sections(self.agent(), self.environment, self.discount, choose, count)
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
@@ -208,17 +246,18 @@ class QLearning(TaskModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `TaskModule`; the memory is in every checkpoint."""
+        """See `TaskModule`; the memory and where the environments stand are part of a checkpoint."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["replay"] = self.replay.state_dict()
-        checkpoint["environment_steps"] = self.environment_steps
+        if self.collector is not None:
+            checkpoint["collector"] = self.collector.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `TaskModule`; only a fit takes up the memory."""
+        """See `TaskModule`; only a fit takes up the memory and goes on in the middle of its episodes."""
         super().on_load_checkpoint(checkpoint)
         if self._trainer is not None and self.trainer.state.fn == "fit":
             self.replay.load_state_dict(checkpoint["replay"])
-            self._steps_before = checkpoint["environment_steps"]
+            self._collected = checkpoint["collector"]
 
 
 @torch.no_grad()

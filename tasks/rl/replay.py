@@ -182,7 +182,8 @@ class Replay:
         end = max(self.total - self.n_step + 1, 0)
         return max(self.total - self.slots + self.stack, 0), end
 
-    def __len__(self) -> int:
+    @property
+    def drawable(self) -> int:
         """Steps that can be drawn, ignored ones included."""
         first, end = self._range()
         return (end - first) * self.count if self.obs is not None else 0
@@ -193,7 +194,7 @@ class Replay:
         Raises:
             InputError: nothing to draw from.
         """
-        if self.obs is None or not self.valid.any() or len(self) == 0:
+        if self.obs is None or not self.valid.any() or not self.drawable:
             raise InputError("replay: expected transitions to draw from, got none; enlarge model.warmup")
         index_N, weights_N = self._drawn(size) if self.tree is None else self._drawn_by_priority(size)
         rewards_N, discount_N, after_N = self._returns(index_N)
@@ -201,10 +202,10 @@ class Replay:
         return Transitions(*(torch.from_numpy(one) for one in (*arrays, self._obs_at(after_N), weights_N, index_N)))
 
     def _drawn(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        first, valid = self._range()[0], self._flat(self.valid)
+        first, steps, valid = self._range()[0], self.drawable, self._flat(self.valid)
 
         def draw(count: int) -> np.ndarray:
-            return (torch.randint(len(self), (count,)).numpy() + first * self.count) % valid.size
+            return (torch.randint(steps, (count,)).numpy() + first * self.count) % valid.size
 
         index_N = draw(size)
         while (ignored := np.flatnonzero(~valid[index_N])).size:

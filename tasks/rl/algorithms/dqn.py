@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tasks.rl.agent import Agent
 from tasks.rl.networks.q_network import QNetwork
 from tasks.rl.q_losses import chosen, cross_entropy, huber, next_values, projected, td_targets
 from tasks.rl.q_samples import QSamples
@@ -39,9 +40,9 @@ class DQN:
                 "set model.net.atoms to 0 or take CategoricalDQN"
             )
 
-    def best(self, net: nn.Module, obs_N: Tensor) -> Tensor:
-        """argmax_a Q, [N]."""
-        return net(obs_N).argmax(1)
+    def agent(self, net: nn.Module) -> Agent:
+        """argmax_a Q."""
+        return agent_of_values(net)
 
     @torch.no_grad()
     def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> QSamples:
@@ -76,9 +77,9 @@ class CategoricalDQN:
                 "set model.net.atoms to 51 or take DQN"
             )
 
-    def best(self, net: nn.Module, obs_N: Tensor) -> Tensor:
-        """argmax_a of the mean return, [N]."""
-        return net(obs_N).argmax(1)
+    def agent(self, net: nn.Module) -> Agent:
+        """argmax_a of the mean return."""
+        return agent_of_values(net)
 
     @torch.no_grad()
     def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> QSamples:
@@ -100,3 +101,13 @@ def described(net: nn.Module) -> str:
     """Class of a net, and its atoms where it has any."""
     atoms = getattr(net, "atoms", 0)
     return type(net).__name__ + (f" with {atoms} atoms" if atoms else "")
+
+
+def agent_of_values(net: nn.Module) -> Agent:
+    """The agent of Q-values [N, A]."""
+    return Agent(
+        act=lambda obs: net(obs).argmax(1),
+        scores=lambda obs, actions: chosen(net(obs), actions)[:, None],
+        score_names=("Q of the action taken",),
+        value=lambda obs: net(obs).amax(1),
+    )

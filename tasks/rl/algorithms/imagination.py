@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tasks.rl.agent import Agent
 from tasks.rl.algorithms.naf import NAF
 from tasks.rl.networks.dynamics import NAFWithModel
 from tasks.rl.q_samples import ImaginedSamples
@@ -47,9 +48,9 @@ class ImaginedNAF:
                 f"model.replay.n_step: expected 1, since a model learns single steps, got {n_step}; mend it"
             )
 
-    def best(self, net: nn.Module, obs_N: Tensor) -> Tensor:
-        """mu(s), [N, A]."""
-        return net.naf.best(obs_N)
+    def agent(self, net: nn.Module) -> Agent:
+        """The NAF's."""
+        return NAF().agent(net.naf)
 
     @torch.no_grad()
     def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> ImaginedSamples:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from tasks.rl.agent import Agent
 from tasks.rl.networks.naf import NAF as NAFNetwork
 from tasks.rl.q_losses import td_targets
 from tasks.rl.q_samples import QSamples
@@ -23,9 +24,10 @@ class NAF:
                 f"model.algorithm: expected the net tasks.rl.networks.NAF, got {type(net).__name__}; mend model.net"
             )
 
-    def best(self, net: nn.Module, obs_N: Tensor) -> Tensor:
-        """mu(s), [N, A]."""
-        return net.best(obs_N)
+    def agent(self, net: nn.Module) -> Agent:
+        """mu(s) and V(s)."""
+        names = tuple(f"action {a}" for a in range(net.size))
+        return Agent(net.best, lambda obs, actions: net.best(obs), names, value=net.value)
 
     @torch.no_grad()
     def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> QSamples:
