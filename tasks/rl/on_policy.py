@@ -24,9 +24,12 @@ from tasks.rl.returns import explained_variance
 from tasks.rl.reward_scale import RewardScale
 from tasks.rl.rollout import Collector, Episodes, Rollout
 from tasks.rl.samples import Samples
+from tasks.rl.schedule import refuse_epoch_schedule
 from tasks.rl.spaces import Spaces
 from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
+from zoo.optim.decay import optimizer_for
+from zoo.optim.fisher import Divergence
 from zoo.reports import Section
 from zoo.training.task import TaskModule
 
@@ -51,7 +54,8 @@ class PolicyGradient(TaskModule):
         environment: where it lives.
         net: makes the net from the environment's spaces; it has `policy`, `value` and `policy_and_value`.
         algorithm: from `tasks.rl.algorithms`.
-        optimizer: see `TaskModule`.
+        optimizer: see `TaskModule`; of the policy alone where the critic has its own.
+        value_optimizer: of the critic, for algorithms that fit it by itself (natural gradients, TRPO).
         rollout_steps: steps of every environment in one rollout.
         discount: gamma.
         evaluation_episodes: greedy episodes of each evaluation.
@@ -71,6 +75,7 @@ class PolicyGradient(TaskModule):
         net: Callable[[Spaces], nn.Module],
         algorithm: Algorithm,
         optimizer: OptimizerCallable,
+        value_optimizer: OptimizerCallable | None = None,
         rollout_steps: int = 128,
         discount: float = 0.99,
         evaluation_episodes: int = 20,
@@ -91,6 +96,19 @@ class PolicyGradient(TaskModule):
         if remembers(made):
             _refuse_unfit(algorithm, gradient_quality_every)
         super().__init__(made, optimizer, **kwargs)
+        self._make_value_optimizer = value_optimizer
+        self._critic = getattr(algorithm, "critic", None)
+        if (self._critic is None) != (value_optimizer is None):
+            expected = "none" if self._critic is None else "one"
+            raise InputError(
+                f"model.value_optimizer: expected {expected} with {type(algorithm).__name__}, which fits the critic "
+                f"{'together with the policy' if self._critic is None else 'by itself'}; mend the recipe"
+            )
+        if self._critic is not None and not hasattr(self.net, "actor_parameters"):
+            raise InputError(
+                f"model.net: expected an actor and a critic that share nothing with {type(algorithm).__name__}, got "
+                f"{type(self.net).__name__}; take tasks.rl.networks.ActorCritic"
+            )
         self.gradient_quality_every = gradient_quality_every
         self.automatic_optimization = False
         self.environment, self.algorithm = environment, algorithm
@@ -106,9 +124,24 @@ class PolicyGradient(TaskModule):
         """The algorithm's terms."""
         return self.algorithm.loss(net, batch)
 
+    def divergence(self, net: nn.Module, batch: Samples) -> Divergence:
+        """From the policy that collected the rollout, where the algorithm says how it is measured."""
+        if not hasattr(self.algorithm, "divergence"):
+            return super().divergence(net, batch)
+        return lambda: self.algorithm.divergence(net, batch)
+
+    def configure_optimizers(self) -> Any:
+        """One optimiser; or one for the policy and one for the critic."""
+        if self._critic is None:
+            return super().configure_optimizers()
+        actor = nn.ParameterList(self.net.actor_parameters())
+        makes = ((actor, self._make_optimizer), (self.net.critic, self._make_value_optimizer))
+        return [self.prepared(optimizer_for(part, make)) for part, make in makes]
+
     def on_fit_start(self) -> None:
         """Make the environments, or put them back to where the checkpoint found them."""
         super().on_fit_start()
+        refuse_epoch_schedule(self.trainer)
         if self.collector is None:
             self.make_collector()
 
@@ -154,11 +187,21 @@ class PolicyGradient(TaskModule):
         if self.gradient_quality_every and self.trainer.fit_loop.total_batch_idx % self.gradient_quality_every == 0:
             noise = policy_gradient_noise(self.net, self.loss, rollout, samples)
             self.monitor.add(self.trainer.global_step, quality_readings(noise))
-        for minibatch in self.algorithm.minibatches_of(samples):
-            self.optimise(minibatch, lambda one=minibatch: self.objective(one))
+        self._update(samples)
         self._refuse_nonfinite_gradient(samples)
         self.net.update_statistics(samples.obs_N)
+        if schedule := self.lr_schedulers():  # one step a rollout, as many as the run has
+            schedule.step()
         self._read(samples, episodes)
+
+    def _update(self, samples: Samples) -> None:
+        optimizers = self.optimizers()
+        policy, value = (optimizers, None) if self._critic is None else optimizers
+        for minibatch in self.algorithm.minibatches_of(samples):
+            self.optimise(minibatch, lambda one=minibatch: self.objective(one), policy)
+        if self._critic is not None:
+            for minibatch in self._critic.minibatches_of(samples):
+                self.optimise(minibatch, lambda one=minibatch: self._critic.loss(self.net, one), value)
 
     def _refuse_nonfinite_gradient(self, samples: Samples) -> None:
         # The monitor would say the step and the layer some rollouts later, when the batch is gone.
