@@ -197,7 +197,10 @@ class PolicyGradient(TaskModule):
         if remembers(self.net):
             return agent_that_remembers(self.net)
         spaces = self.environment.spaces
-        return agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        agent = agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        if self.reward_scale is None:
+            return agent
+        return replace(agent, value=lambda obs: self.net.value(obs) / self.reward_scale.moments.scale)
 
     def report_sections(self, data: Any) -> list[Section]:
         """How it learned, and what it does now."""
