@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from tasks.rl.agent import Agent, agent_of_policy
+from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
 from tasks.rl.algorithms import Recurrent
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
@@ -237,6 +237,8 @@ class PolicyGradient(TaskModule):
 
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
+        if remembers(self.net):
+            return agent_that_remembers(self.net)
         spaces = self.environment.spaces
         agent = agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
         if self.reward_scale is None:
