@@ -22,15 +22,18 @@ class DQN:
 
     Args:
         double: the trained net selects a', the target net says its worth (van Hasselt, Guez and Silver 2016).
-        error_clip: errors beyond it have a linear loss, hence a clipped gradient.
+        error_clip: errors beyond it have a linear loss, hence a clipped gradient; a linear loss learns the median
+            return, which is blind to a rare fall. None leaves the squared error.
     """
 
     double: bool = False
-    error_clip: float = 1.0
+    error_clip: float | None = 1.0
 
     def __post_init__(self):
-        if self.error_clip <= 0:
-            raise InputError(f"model.algorithm.error_clip: expected above 0, got {self.error_clip}; mend the recipe")
+        if self.error_clip is not None and self.error_clip <= 0:
+            raise InputError(
+                f"model.algorithm.error_clip: expected above 0 or null, got {self.error_clip}; mend the recipe"
+            )
 
     def refuse_unfit(self, net: nn.Module, n_step: int) -> None:
         """Raise unless the net gives plain Q-values."""

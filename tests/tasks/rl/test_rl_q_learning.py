@@ -34,8 +34,8 @@ class Chain(gymnasium.Env):
     observation_space = spaces.Box(0, 1, (STATES,), np.float32)
     action_space = spaces.Discrete(2)
 
-    def __init__(self, render_mode=None):
-        pass
+    def __init__(self, render_mode=None, limit=6):
+        self.limit = limit
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -47,7 +47,7 @@ class Chain(gymnasium.Env):
         ends = self.state == STATES - 1 and action == 1
         reward = 1.0 if ends else 0.05 if self.state == 0 and action == 0 else 0.0
         self.state = min(max(self.state + 2 * int(action) - 1, 0), STATES - 1)
-        return self._seen(), reward, ends, self.steps == 6, {}
+        return self._seen(), reward, ends, self.steps == self.limit, {}
 
     def _seen(self):
         return np.eye(STATES, dtype=np.float32)[self.state]
@@ -96,9 +96,9 @@ def adam(parameters):
     return torch.optim.Adam(parameters, lr=5e-3)
 
 
-def chain_task(algorithm, replay, exploration=EpsilonGreedy(1.0, 1.0), **net) -> QLearning:  # noqa: B008  frozen
+def chain_task(algorithm, replay, exploration=EpsilonGreedy(1.0, 1.0), limit=6, **net) -> QLearning:  # noqa: B008
     return QLearning(
-        Environment("ZooChain-v0", count=4),
+        Environment("ZooChain-v0", count=4, options={"limit": limit}),
         lambda spaces_: QNetwork(spaces_, [32, 32], **net),
         algorithm,
         adam,
@@ -137,10 +137,10 @@ def test_values_of_a_chain_are_those_of_value_iteration(quick, algorithm, replay
 
 def test_three_steps_bring_a_reward_three_states_back(quick):
     """One update of the target net and none of its values: what n steps alone can know."""
-    task = chain_task(DQN(), Replay(2000, n_step=3), EpsilonGreedy(1.0, 1.0))
+    task = chain_task(DQN(), Replay(2000, n_step=3), limit=100)
     task.target_every = 10**6
     with torch.no_grad():
-        task.target.advantage[-1].weight.zero_(), task.target.advantage[-1].bias.zero_()
+        task.target.advantage.out.weight.zero_(), task.target.advantage.out.bias.zero_()
     quick(max_epochs=1, limit_val_batches=0).fit(task, datamodule=Rollouts(8))
     right = task.net(torch.eye(STATES)).detach()[:, 1]
     # From state 1, right and then right twice by chance (1/4) earns gamma^2; nothing else earns within three steps.

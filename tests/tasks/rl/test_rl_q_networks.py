@@ -63,6 +63,16 @@ def test_frames_are_scaled_and_seen_by_convolutions():
     assert sum(p.numel() for p in QNetwork(FRAMES, [512]).parameters()) == 1_687_206  # Mnih et al., six actions
 
 
+def test_values_keep_their_precision_under_autocast():
+    net, frames = QNetwork(FRAMES, [32]), torch.randint(256, (2, 4, 84, 84), dtype=torch.uint8)
+    torch.nn.init.constant_(net.advantage.out.bias, 100.0)  # bf16 has steps of 0.5 there
+    exact = net(frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = net(frames)
+    assert low.dtype == torch.float32
+    assert (low - exact).abs().max() < 0.02
+
+
 def test_observations_are_normalised_by_valid_ones():
     net = QNetwork(FLAT, [8], normalise_observations=True)
     obs = torch.tensor([[[1.0, 2.0, 3.0]], [[9.0, 9.0, 9.0]], [[3.0, 2.0, 1.0]], [[7.0, 7.0, 7.0]]])
