@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Literal
 
 import gymnasium
@@ -110,7 +111,10 @@ class Environment:
         if self.id.startswith("ALE/"):
             _register_atari()
         try:
-            return gymnasium.spec(self.id)
+            module, _, name = self.id.rpartition(":")
+            if module:
+                import_module(module)
+            return gymnasium.spec(name)
         except (gymnasium.error.Error, ModuleNotFoundError) as error:
             near = get_close_matches(self.id, gymnasium.registry, n=3, cutoff=0.5)
             hint = f"near ones: {', '.join(near)}" if near else "`gymnasium.registry` lists them"

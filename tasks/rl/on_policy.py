@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -9,21 +10,26 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from tasks.rl.agent import Agent, agent_of_policy
+from tasks.rl.algorithms import Recurrent
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
 from tasks.rl.explain import SEED, agent_sections, explanation_sections
 from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
 from tasks.rl.large_batch import large_batch_section
 from tasks.rl.losses import approximate_kl
+from tasks.rl.memory import Memory, remembers
 from tasks.rl.nonfinite import NonFiniteBatch, dumping, run_folder_of
 from tasks.rl.readings import episode_readings
 from tasks.rl.returns import explained_variance
 from tasks.rl.reward_scale import RewardScale
 from tasks.rl.rollout import Collector, Episodes, Rollout
 from tasks.rl.samples import Samples
+from tasks.rl.schedule import refuse_epoch_schedule
 from tasks.rl.spaces import Spaces
 from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
+from zoo.optim.decay import optimizer_for
+from zoo.optim.fisher import Divergence
 from zoo.reports import Section
 from zoo.training.task import TaskModule
 
@@ -48,14 +54,16 @@ class PolicyGradient(TaskModule):
         environment: where it lives.
         net: makes the net from the environment's spaces; it has `policy`, `value` and `policy_and_value`.
         algorithm: from `tasks.rl.algorithms`.
-        optimizer: see `TaskModule`.
+        optimizer: see `TaskModule`; of the policy alone where the critic has its own.
+        value_optimizer: of the critic, for algorithms that fit it by itself (natural gradients, TRPO).
         rollout_steps: steps of every environment in one rollout.
         discount: gamma.
         evaluation_episodes: greedy episodes of each evaluation.
         scale_rewards: learn from rewards divided by the standard deviation of the discounted return; figures stay in
             the environment's own.
         gradient_quality_every: rollouts from one measurement of the policy gradient's signal and noise to the next;
-            0 measures none; by default 10 where 4 environments or more stand side by side.
+            0 measures none; by default 10 where 4 environments or more stand side by side and the net does not
+            remember.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -67,6 +75,7 @@ class PolicyGradient(TaskModule):
         net: Callable[[Spaces], nn.Module],
         algorithm: Algorithm,
         optimizer: OptimizerCallable,
+        value_optimizer: OptimizerCallable | None = None,
         rollout_steps: int = 128,
         discount: float = 0.99,
         evaluation_episodes: int = 20,
@@ -79,17 +88,34 @@ class PolicyGradient(TaskModule):
                 "model: expected 0 <= discount <= 1 and rollout_steps, evaluation_episodes >= 1, got "
                 f"{discount}, {rollout_steps} and {evaluation_episodes}; mend the recipe"
             )
+        made = net(environment.spaces)
         if gradient_quality_every:
             refuse_few_environments(environment.count)
         elif gradient_quality_every is None:
-            gradient_quality_every = 10 if environment.count >= 4 else 0
-        super().__init__(net(environment.spaces), optimizer, **kwargs)
+            gradient_quality_every = 10 if environment.count >= 4 and not remembers(made) else 0
+        if remembers(made):
+            _refuse_unfit(algorithm, gradient_quality_every)
+        super().__init__(made, optimizer, **kwargs)
+        self._make_value_optimizer = value_optimizer
+        self._critic = getattr(algorithm, "critic", None)
+        if (self._critic is None) != (value_optimizer is None):
+            expected = "none" if self._critic is None else "one"
+            raise InputError(
+                f"model.value_optimizer: expected {expected} with {type(algorithm).__name__}, which fits the critic "
+                f"{'together with the policy' if self._critic is None else 'by itself'}; mend the recipe"
+            )
+        if self._critic is not None and not hasattr(self.net, "actor_parameters"):
+            raise InputError(
+                f"model.net: expected an actor and a critic that share nothing with {type(algorithm).__name__}, got "
+                f"{type(self.net).__name__}; take tasks.rl.networks.ActorCritic"
+            )
         self.gradient_quality_every = gradient_quality_every
         self.automatic_optimization = False
         self.environment, self.algorithm = environment, algorithm
         self.rollout_steps, self.discount = rollout_steps, discount
         self.evaluation_episodes = evaluation_episodes
         self.collector: Collector | None = None
+        self.memory: Memory | None = None
         self._collected: dict[str, Any] | None = None  # the collector's state in the checkpoint that is resumed
         self.reward_scale = RewardScale(discount) if scale_rewards else None
         self.evaluation_seconds = 0.0
@@ -98,9 +124,24 @@ class PolicyGradient(TaskModule):
         """The algorithm's terms."""
         return self.algorithm.loss(net, batch)
 
+    def divergence(self, net: nn.Module, batch: Samples) -> Divergence:
+        """From the policy that collected the rollout, where the algorithm says how it is measured."""
+        if not hasattr(self.algorithm, "divergence"):
+            return super().divergence(net, batch)
+        return lambda: self.algorithm.divergence(net, batch)
+
+    def configure_optimizers(self) -> Any:
+        """One optimiser; or one for the policy and one for the critic."""
+        if self._critic is None:
+            return super().configure_optimizers()
+        actor = nn.ParameterList(self.net.actor_parameters())
+        makes = ((actor, self._make_optimizer), (self.net.critic, self._make_value_optimizer))
+        return [self.prepared(optimizer_for(part, make)) for part, make in makes]
+
     def on_fit_start(self) -> None:
         """Make the environments, or put them back to where the checkpoint found them."""
         super().on_fit_start()
+        refuse_epoch_schedule(self.trainer)
         if self.collector is None:
             self.make_collector()
 
@@ -110,14 +151,19 @@ class PolicyGradient(TaskModule):
         seed = int(torch.randint(2**31, ())) if self._collected is None else 0
         one = self.environment
         self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
+        self.memory = Memory(self.net, one.count) if remembers(self.net) else None
         if self._collected is not None:
             self.collector.load_state_dict(self._collected)
+            if self.memory is not None:
+                going_on_B = torch.from_numpy(self.collector.lengths_B > 0)  # episodes may have begun anew instead
+                self.memory.state_2BH = self._collected["memory"] * going_on_B[:, None]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Where the environments stand is part of a checkpoint."""
         super().on_save_checkpoint(checkpoint)
         if self.collector is not None:
-            checkpoint["collector"] = self.collector.state_dict()
+            remembered = {} if self.memory is None else {"memory": self.memory.state_2BH}
+            checkpoint["collector"] = self.collector.state_dict() | remembered
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A fit that goes on will go on in the middle of its episodes."""
@@ -131,18 +177,31 @@ class PolicyGradient(TaskModule):
             self._learn_from_a_rollout()
 
     def _learn_from_a_rollout(self) -> None:
+        remembered = self.memory.state_2BH if self.memory else None
         rollout, episodes = self.collector.collect(self.sampled_actions, self.rollout_steps)
+        if remembered is not None:
+            rollout = replace(rollout, memory_2BH=remembered)
         if self.reward_scale is not None:
             rollout = self.reward_scale(rollout)
         samples = self.algorithm.samples(self.net, rollout)
         if self.gradient_quality_every and self.trainer.fit_loop.total_batch_idx % self.gradient_quality_every == 0:
             noise = policy_gradient_noise(self.net, self.loss, rollout, samples)
             self.monitor.add(self.trainer.global_step, quality_readings(noise))
-        for minibatch in self.algorithm.minibatches_of(samples):
-            self.optimise(minibatch, lambda one=minibatch: self.objective(one))
+        self._update(samples)
         self._refuse_nonfinite_gradient(samples)
         self.net.update_statistics(samples.obs_N)
+        if schedule := self.lr_schedulers():  # one step a rollout, as many as the run has
+            schedule.step()
         self._read(samples, episodes)
+
+    def _update(self, samples: Samples) -> None:
+        optimizers = self.optimizers()
+        policy, value = (optimizers, None) if self._critic is None else optimizers
+        for minibatch in self.algorithm.minibatches_of(samples):
+            self.optimise(minibatch, lambda one=minibatch: self.objective(one), policy)
+        if self._critic is not None:
+            for minibatch in self._critic.minibatches_of(samples):
+                self.optimise(minibatch, lambda one=minibatch: self._critic.loss(self.net, one), value)
 
     def _refuse_nonfinite_gradient(self, samples: Samples) -> None:
         # The monitor would say the step and the layer some rollouts later, when the batch is gone.
@@ -161,6 +220,8 @@ class PolicyGradient(TaskModule):
 
     def sampled_actions(self, obs_B: Tensor) -> Tensor:
         """Drawn from the policy."""
+        if self.memory is not None:
+            return self.memory.policy(obs_B, torch.from_numpy(self.collector.ended_B)).sample()
         return self.net.policy(obs_B).sample()
 
     @torch.no_grad()
@@ -177,7 +238,10 @@ class PolicyGradient(TaskModule):
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
         spaces = self.environment.spaces
-        return agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        agent = agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        if self.reward_scale is None:
+            return agent
+        return replace(agent, value=lambda obs: self.net.value(obs) / self.reward_scale.moments.scale)
 
     def report_sections(self, data: Any) -> list[Section]:
         """How it learned, and what it does now."""
@@ -197,7 +261,8 @@ class PolicyGradient(TaskModule):
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
         started = time.process_time()
         seed = 2 if self._trainer is not None and self.trainer.testing else 1
-        seen = played(self.environment, lambda obs: net.policy(obs).mode(), self.evaluation_episodes, seed)
+        policy = Memory(net, self.evaluation_episodes).policy if remembers(net) else net.policy
+        seen = played(self.environment, lambda obs: policy(obs).mode(), self.evaluation_episodes, seed)
         self.evaluation_seconds += time.process_time() - started
         return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
 
@@ -206,3 +271,16 @@ class PolicyGradient(TaskModule):
         self._means.add(self.evaluate(self.net, batch), self.evaluation_episodes)
 
     test_step = validation_step
+
+
+def _refuse_unfit(algorithm: Algorithm, gradient_quality_every: int) -> None:
+    if gradient_quality_every:
+        raise InputError(
+            "model.gradient_quality_every: expected 0 with a net that remembers, whose samples belong together, "
+            f"got {gradient_quality_every}; leave it out"
+        )
+    if not isinstance(algorithm, Recurrent):
+        raise InputError(
+            "model.algorithm: expected tasks.rl.algorithms.Recurrent for a net that remembers, got "
+            f"{type(algorithm).__name__}; put it inside one"
+        )

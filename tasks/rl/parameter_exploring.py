@@ -2,19 +2,26 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from tasks.rl.agent import Agent, agent_of_policy
 from tasks.rl.algorithms.pgpe import PGPE, Explored
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import Played, episodes_in, played
+from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.nonfinite import refuse_nonfinite_values
+from tasks.rl.readings import episode_readings
+from tasks.rl.rollout import Episodes
 from tasks.rl.spaces import Spaces
+from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
 from zoo.optim.fisher import Divergence
+from zoo.reports import Section
 from zoo.training.task import TaskModule
 
 
@@ -97,11 +104,25 @@ class ParameterExploring(TaskModule):
     def _read(self, seen: Played) -> None:
         values = {
             "environment_steps": self.steps.double(),
-            "return": torch.tensor(seen.returns_E.mean()),
-            "length": torch.tensor(seen.lengths_E.mean()),
             "exploration": self.net.log_std_P.detach().exp().mean(),
+            **episode_readings(Episodes(seen.returns_E.tolist(), seen.lengths_E.tolist())),
         }
         self.monitor.add(self.trainer.global_step - 1, values)
+
+    def agent(self) -> Agent:
+        """For `zoo play` and `zoo explain`: the policy at the mean, which draws nothing."""
+        spaces = self.environment.spaces
+        return replace(agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0), sample=None)
+
+    def report_sections(self, data: Any) -> list[Section]:
+        """How it learned, and what it does now."""
+        return [*training_sections(self.monitor.record), *agent_sections(self.agent(), self.environment)]
+
+    explain_options = ("examples",)
+
+    def explain_sections(self, data: Any, count: int = 10) -> list[Section]:
+        """What actions rest on."""
+        return explanation_sections(self.agent(), self.environment, 1.0, count=count)
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of episodes at the mean; the test's start elsewhere than the validation's."""

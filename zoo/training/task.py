@@ -122,8 +122,8 @@ class TaskModule(LightningModule, ABC):
         """() -> mean KL divergence from what the net predicts for the batch now to what it predicts when called; for
         natural gradients."""
         raise InputError(
-            f"model.optimizer: expected one that needs gradients only, since {type(self).__name__} does not say how far "
-            "a step moves its predictions; take another than NaturalGradient and TrustRegion"
+            f"model.optimizer: expected one that needs gradients only, since {type(self).__name__} does not say how "
+            "far a step moves its predictions; take another than NaturalGradient and TrustRegion"
         )
 
     def loss_of_inputs(self, net: nn.Module, batch: Any) -> tuple[Tensor, Score]:
@@ -271,7 +271,13 @@ class TaskModule(LightningModule, ABC):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""
-        optimizer = optimizer_for(self.net, self._make_optimizer, self._decay_norms_and_biases)
+        optimizer = self.prepared(optimizer_for(self.net, self._make_optimizer, self._decay_norms_and_biases))
+        if self._make_scheduler is None:
+            return {"optimizer": optimizer}
+        return {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)}
+
+    def prepared(self, optimizer: Optimizer) -> Optimizer:
+        """The optimiser with its readings recorded and constraints kept, unless it does not fit the run."""
         self._refuse_accumulation(optimizer)
         self._refuse_inexact_gradients(optimizer)
         if hasattr(optimizer, "readings"):
@@ -281,9 +287,7 @@ class TaskModule(LightningModule, ABC):
             self._step_by_hand(optimizer)
         if self.constraints:
             optimizer.register_step_post_hook(lambda *_: self._constrain())
-        if self._make_scheduler is None:
-            return {"optimizer": optimizer}
-        return {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)}
+        return optimizer
 
     def _step_by_hand(self, optimizer: Optimizer) -> None:
         # Least squares asks for residuals, natural gradients for a divergence; Lightning's own closure gives neither.

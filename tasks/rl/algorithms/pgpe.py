@@ -43,7 +43,7 @@ class PGPE:
         """
         if count % 2 or count < 4:
             raise InputError(
-                f"model.environment.count: expected an even number from 4 on, since policies come in pairs, "
+                "model.environment.count: expected an even number from 4 on, since policies come in pairs, "
                 f"got {count}; change it"
             )
         mean_P, noise_KP = net.mean_P.detach(), torch.randn(count // 2, len(net.mean_P))
