@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasks.rl.replay import Transitions
+from tasks.rl.transitions import Transitions
 
 
 @dataclass(frozen=True)
