@@ -18,7 +18,7 @@ class Agent:
     Attributes:
         act: its greedy actions [N, ...].
         scores: (observations, actions) -> differentiable numbers [N, K] that say why these actions: log-probabilities
-            or Q of the actions, or the action itself where it is continuous.
+            or advantages of the actions, or the action itself where it is continuous.
         score_names: K names of them.
         sample: actions drawn as in training; None where the agent has no other than greedy ones.
         value: expected discounted return [N]; None where it has no critic.

@@ -12,6 +12,7 @@ from torch import nn
 
 from tasks.rl.agent import Agent, agent_of_policy
 from tasks.rl.algorithms import A2C, PPO
+from tasks.rl.algorithms.dqn import agent_of_values
 from tasks.rl.calibration import calibration, obtained_returns
 from tasks.rl.distributions import Categorical, DiagonalGaussian
 from tasks.rl.environments import Environment
@@ -69,6 +70,14 @@ def test_slopes_of_a_softmax_policy_are_those_of_the_formula():
     probs_TA = (OBS_TD @ WEIGHTS_DA).softmax(1)
     expected_TD = WEIGHTS_DA.t()[actions_T] - probs_TA @ WEIGHTS_DA.t()
     assert torch.allclose(action_slopes(agent.scores, OBS_TD, actions_T)[:, 0], expected_TD, atol=1e-6)
+
+
+def test_slopes_of_values_are_those_that_choose():
+    """Q = obs @ W: what all actions share does not choose between them."""
+    agent = agent_of_values(lambda obs: obs @ WEIGHTS_DA + 7 * obs[:, 1:2])
+    actions_T = agent.act(OBS_TD)
+    slopes_TKD = action_slopes(agent.scores, OBS_TD, actions_T)
+    assert torch.allclose(slopes_TKD[:, 0], WEIGHTS_DA.t()[actions_T] - WEIGHTS_DA.mean(1))
 
 
 def test_slopes_of_the_value_are_its_weights():
