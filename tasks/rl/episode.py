@@ -42,6 +42,7 @@ def episode(
     act: Callable[[Tensor], Tensor],
     seed: int,
     watch: Callable[[int], None] = lambda step: None,
+    begin: Callable[[], None] = lambda: None,
 ) -> Episode:
     """Play one episode; the seed alone decides how it starts.
 
@@ -51,7 +52,9 @@ def episode(
         act: observations [1, ...] -> actions [1, ...].
         seed: of the reset.
         watch: called with t when observation t stands, before its action, and with T at the end.
+        begin: called before the first observation is looked at.
     """
+    begin()
     observation, _ = single.reset(seed=seed)
     seen, actions, rewards, ended = [spaces.tensor(np.asarray(observation)[None])], [], [], False
     while not ended:

@@ -241,7 +241,7 @@ class PolicyGradient(TaskModule):
         agent = agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
         if self.reward_scale is None:
             return agent
-        return replace(agent, value=lambda obs: self.net.value(obs) / self.reward_scale.moments.scale)
+        return replace(agent, value=lambda obs: agent.value(obs) / self.reward_scale.moments.scale)
 
     def report_sections(self, data: Any) -> list[Section]:
         """How it learned, and what it does now."""
