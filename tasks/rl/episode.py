@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tasks.rl.memory import FromMemory
 from tasks.rl.nonfinite import refuse_nonfinite_values
 from tasks.rl.spaces import Spaces
 
@@ -42,7 +43,6 @@ def episode(
     act: Callable[[Tensor], Tensor],
     seed: int,
     watch: Callable[[int], None] = lambda step: None,
-    begin: Callable[[], None] = lambda: None,
 ) -> Episode:
     """Play one episode; the seed alone decides how it starts.
 
@@ -52,9 +52,9 @@ def episode(
         act: observations [1, ...] -> actions [1, ...].
         seed: of the reset.
         watch: called with t when observation t stands, before its action, and with T at the end.
-        begin: called before the first observation is looked at.
     """
-    begin()
+    if isinstance(act, FromMemory):
+        act.begin()
     observation, _ = single.reset(seed=seed)
     seen, actions, rewards, ended = [spaces.tensor(np.asarray(observation)[None])], [], [], False
     while not ended:

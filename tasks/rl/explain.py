@@ -44,7 +44,7 @@ def seen_of(agent: Agent, environment: Environment, count: int) -> Seen:
         torch.manual_seed(SEED)
         with drawn(environment, None) as single:
             act = agent.sample or agent.act
-            episodes = [episode(single, environment.spaces, act, SEED + 1 + i, begin=agent.begin) for i in range(count)]
+            episodes = [episode(single, environment.spaces, act, SEED + 1 + i) for i in range(count)]
     names = observation_names(environment.id, environment.spaces.observation_size)
     return Seen(filmed(environment, agent, SEED), episodes, names)
 

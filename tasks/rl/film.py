@@ -43,7 +43,7 @@ def filmed(environment: Environment, agent: Agent, seed: int, frames: int = FRAM
         frames: pictures kept.
     """
     with drawn(environment, None) as single:
-        first = episode(single, environment.spaces, agent.act, seed, begin=agent.begin)
+        first = episode(single, environment.spaces, agent.act, seed)
     wanted = np.unique(np.linspace(0, len(first), frames).round().astype(int)).tolist()
     seen: list[np.ndarray] = []
     try:
@@ -55,7 +55,7 @@ def filmed(environment: Environment, agent: Agent, seed: int, frames: int = FRAM
                 if step in keep:
                     seen.append(np.asarray(smaller(Image.fromarray(frame_of(single)), FRAME_WIDTH)))
 
-            episode(single, environment.spaces, agent.act, seed, watch, agent.begin)
+            episode(single, environment.spaces, agent.act, seed, watch)
     except InputError as error:
         return Film(first, [], [], str(error))
     every = max(1.0, len(first) / max(len(wanted) - 1, 1))

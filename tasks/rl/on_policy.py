@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from tasks.rl.agent import Agent, agent_of_policy
+from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
 from tasks.rl.algorithms import Recurrent
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
@@ -238,7 +238,8 @@ class PolicyGradient(TaskModule):
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
         spaces = self.environment.spaces
-        agent = agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        of_net = agent_that_remembers if remembers(self.net) else agent_of_policy
+        agent = of_net(self.net, spaces.action_size if spaces.kind == "box" else 0)
         if self.reward_scale is None:
             return agent
         return replace(agent, value=lambda obs: agent.value(obs) / self.reward_scale.moments.scale)

@@ -81,7 +81,7 @@ def _played(environment, agent, options: argparse.Namespace) -> tuple[list[float
             for i in range(options.episodes):
                 filming = film is not None and i < options.filmed
                 watch = (lambda step: film.add(frame_of(single))) if filming else (lambda step: None)
-                one = episode(single, environment.spaces, act, options.seed + i, watch, agent.begin)
+                one = episode(single, environment.spaces, act, options.seed + i, watch)
                 returns.append(float(one.rewards_T.sum()))
                 lengths.append(len(one))
                 if sys.stdout.isatty():

@@ -11,7 +11,7 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from tasks.rl.agent import Agent, agent_of_policy
+from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
 from tasks.rl.algorithms import A2C, PPO
 from tasks.rl.algorithms.dqn import agent_of_values
 from tasks.rl.calibration import calibration, obtained_returns
@@ -110,7 +110,7 @@ def test_a_net_that_remembers_acts_as_it_is_explained():
     environment = Environment("Slope-v0")
     net = RecurrentActorCritic(environment.spaces, hidden_size=8)
     nn.init.normal_(net.actor[-1].weight)
-    agent = agent_of_policy(net, continuous_size=2)
+    agent = agent_that_remembers(net, continuous_size=2)
     first, again = (seen_of(agent, environment, 1).film.episode for _ in range(2))
     assert torch.equal(first.actions_T, again.actions_T)
     assert torch.allclose(agent.scores(first.obs_T[:-1], first.actions_T), first.actions_T, atol=1e-6)
