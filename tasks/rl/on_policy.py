@@ -237,13 +237,12 @@ class PolicyGradient(TaskModule):
 
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
-        if remembers(self.net):
-            return agent_that_remembers(self.net)
         spaces = self.environment.spaces
-        agent = agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        of_net = agent_that_remembers if remembers(self.net) else agent_of_policy
+        agent = of_net(self.net, spaces.action_size if spaces.kind == "box" else 0)
         if self.reward_scale is None:
             return agent
-        return replace(agent, value=lambda obs: self.net.value(obs) / self.reward_scale.moments.scale)
+        return replace(agent, value=lambda obs: agent.value(obs) / self.reward_scale.moments.scale)
 
     def report_sections(self, data: Any) -> list[Section]:
         """How it learned, and what it does now."""

@@ -162,7 +162,7 @@ def test_a_remembering_net_and_a_forgetful_algorithm_are_refused_together(quick)
     task = PolicyGradient(environment, ActorCritic, Recurrent(PPO()), adam, gradient_quality_every=0)
     with pytest.raises(InputError, match=r"expected a net that remembers with Recurrent, got ActorCritic"):
         quick().fit(task, datamodule=Rollouts(1))
-    task = PolicyGradient(environment, RecurrentActorCritic, Recurrent(PPO(minibatches=5)), adam, 4)
+    task = PolicyGradient(environment, RecurrentActorCritic, Recurrent(PPO(minibatches=5)), adam, rollout_steps=4)
     with pytest.raises(InputError, match=r"expected no more minibatches than environments, got 5 and 4"):
         quick().fit(task, datamodule=Rollouts(1))
     with pytest.raises(InputError, match=r"model.gradient_quality_every: expected 0 with a net that remembers"):
@@ -198,5 +198,4 @@ def test_a_recipe_with_memory_is_fitted_reported_played_and_tested(tmp_path, cap
     assert capsys.readouterr().out.splitlines()[-1] in said
     assert play.run([str(run), "--episodes", "2"]) == 0  # the verb `zoo play`
     assert "2 episodes" in capsys.readouterr().out
-    assert main(["explain", str(run), "--examples", "1"]) == 2
-    assert "expected a net that sees one observation at a time" in capsys.readouterr().err
+    assert main(["explain", str(run), "--examples", "1"]) == 0
