@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from tasks.rl.distributions import DiagonalGaussian
+from tasks.rl.memory import FromMemory
+from zoo.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -52,4 +54,20 @@ def agent_of_policy(net: nn.Module, continuous_size: int = 0) -> Agent:
         score_names=names,
         sample=lambda obs: net.policy(obs).sample(),
         value=getattr(net, "value", None),
+    )
+
+
+def agent_that_remembers(net: nn.Module) -> Agent:
+    """The agent of a recurrent net, for playing: what moves an action of its is not in one observation."""
+
+    def scores(obs_N: Tensor, actions_N: Tensor) -> Tensor:
+        raise InputError(
+            "explain: expected a net that sees one observation at a time, got one that remembers; `zoo play` shows it"
+        )
+
+    return Agent(
+        act=FromMemory(net, lambda policy: policy.mode()),
+        scores=scores,
+        score_names=(),
+        sample=FromMemory(net, lambda policy: policy.sample()),
     )

@@ -8,16 +8,18 @@ import numpy as np
 UNSEEN = 0.05  # share of a return's weight that may lie beyond a cut
 
 
-def obtained_returns(rewards_T: np.ndarray, discount: float, terminated: bool) -> tuple[np.ndarray, np.ndarray]:
+def obtained_returns(
+    rewards_T: np.ndarray, discount: float, terminated: bool, beyond: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """G_t = sum_i discount^i r_{t+i} up to the episode's end, and whether it is known, both [T].
 
     An episode that a time limit cut would have gone on: of its steps only those are known whose weight beyond the cut,
-    discount^(T - t), is 0.05 or less.
+    discount^(T - t), is 0.05 or less; `beyond` is a guess of the return from the cut on.
 
     >>> obtained_returns(np.ones(2), 0.5, True)[0].tolist()
     [1.5, 1.0]
     """
-    returns_T, carry = np.empty(len(rewards_T)), 0.0
+    returns_T, carry = np.empty(len(rewards_T)), 0.0 if terminated else beyond
     for t in range(len(rewards_T) - 1, -1, -1):
         carry = rewards_T[t] + discount * carry
         returns_T[t] = carry

@@ -52,7 +52,7 @@ def seen_of(agent: Agent, environment: Environment, count: int) -> Seen:
 def agent_sections(agent: Agent, environment: Environment) -> list[Section]:
     """For the report of a run: the film, and V over two observations."""
     seen = seen_of(agent, environment, 0 if environment.spaces.is_image or agent.value is None else FEW)
-    lead = "The trained agent, its likeliest action at every step. `zoo play RUN --record FILE.mp4` films more of it."
+    lead = "The trained agent, its likeliest action at every step. zoo play RUN --record FILE.mp4 films more."
     sections = [Section("An episode", lead, [animation(seen.film, environment.id)])]
     return [*sections, *value_sections(agent, seen, environment.spaces.is_image, None)]
 
@@ -83,7 +83,7 @@ def sensitivity_sections(agent: Agent, seen: Seen) -> list[Section]:
     obs_TD = one.obs_T[:-1]
     slopes_TKD = per_deviation(action_slopes(agent.scores, obs_TD, one.actions_T), visited_ND)
     moves_TD = slopes_TKD[:, 0] if slopes_TKD.shape[1] == 1 else slopes_TKD.norm(dim=1)
-    what = agent.score_names[0] if len(agent.score_names) == 1 else "the action, all dimensions together"
+    what = agent.score_names[0] if len(agent.score_names) == 1 else "the action (all dimensions together)"
     figures = _over_time(seen, moves_TD, signed=slopes_TKD.shape[1] == 1)
     if slopes_TKD.shape[1] > 1:
         grid_DK = slopes_TKD.abs().mean(0).t().numpy()
@@ -144,21 +144,24 @@ def overlay_section(agent: Agent, seen: Seen, count: int = 8) -> Section:
 @torch.no_grad()
 def calibration_section(agent: Agent, seen: Seen, discount: float) -> Section:
     """V against the discounted return that was then obtained."""
-    pairs = []
-    for one in seen.episodes:
-        returns_T, known_T = obtained_returns(one.rewards_T, discount, one.terminated)
-        pairs.append((agent.value(one.obs_T[:-1]).double().numpy()[known_T], returns_T[known_T]))
-    values_N, returns_N = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    values_N, returns_N, known_N = (
+        np.concatenate(column) for column in zip(*_judged(agent, seen, discount), strict=True)
+    )
     how = "drawn as in training" if agent.sample else "greedy"
     lead = f"{len(seen.episodes)} episodes with actions {how}; discount {discount:g}. "
-    if not len(values_N):
-        return Section("Value against return", lead + "All were cut too early to know a return.", [])
+    left_out = known_N.any()
+    if left_out:
+        values_N, returns_N = values_N[known_N], returns_N[known_N]
     bias, spread = float((values_N - returns_N).mean()), float(np.std(returns_N))
     sense = "above" if bias > 0 else "below"
     lead += f"V stands {abs(bias):.3g} {sense} the return obtained on average"
     if spread > 0 and np.std(values_N) > 0:
         lead += f", correlation {np.corrcoef(values_N, returns_N)[0, 1]:.2f}"
-    lead += ". Steps whose return a time limit cut short are left out."
+    lead += (
+        ". Steps whose return a time limit cut short are left out."
+        if left_out
+        else ". A time limit cut every episode early: V at the cut stands for what lay beyond, which flatters V."
+    )
     found = calibration(values_N, returns_N)
     ends = np.array([found["value"].min(), found["value"].max()])
     lines = {"obtained": (found["value"], found["return"]), "V was right": (ends, ends)}
@@ -167,6 +170,14 @@ def calibration_section(agent: Agent, seen: Seen, discount: float) -> Section:
         caption="Steps in groups of like V: mean and middle 80 % of what was obtained. On the diagonal V is right.",
     )  # fmt: skip
     return Section("Value against return", lead, [chart], {"bias": bias, "steps": len(values_N)})
+
+
+def _judged(agent: Agent, seen: Seen, discount: float) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    found = []
+    for one in seen.episodes:
+        values_T = agent.value(one.obs_T).double().numpy()
+        found.append((values_T[:-1], *obtained_returns(one.rewards_T, discount, one.terminated, values_T[-1])))
+    return found
 
 
 def value_sections(agent: Agent, seen: Seen, image: bool, choose: str | None) -> list[Section]:

@@ -78,7 +78,7 @@ def animation(film: Film, name: str) -> Figure:
     return Figure(image, how + pace)
 
 
-def strip(film: Film, rows: list[str], count: int = 8) -> str:
+def strip(film: Film, rows: list[str], count: int = 6) -> str:
     """Frames at equal distances over the columns of the heat map with these rows, as SVG; "" without frames."""
     if not film.frames:
         return ""

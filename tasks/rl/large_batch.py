@@ -3,6 +3,7 @@
 Legend: M = rollouts, P = parameters.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def many_rollouts(task: "PolicyGradient", count: int, seed: int) -> ManyRollouts
     """Collect `count` rollouts of the policy as it is, after a quarter as many that leave the starts of episodes."""
     environments = task.environment.vector()
     collector = Collector(environments, task.environment.spaces, task.discount, seed, task.environment.id)
-    gradients, own = [], []
+    gradients, own, scale = [], [], deepcopy(task.reward_scale)
     try:
         with torch.random.fork_rng([]):
             torch.manual_seed(seed)
@@ -42,6 +43,7 @@ def many_rollouts(task: "PolicyGradient", count: int, seed: int) -> ManyRollouts
             before = collector.steps
             for _ in range(count):
                 rollout, _ = collector.collect(task.sampled_actions, task.rollout_steps)
+                rollout = rollout if scale is None else scale(rollout)
                 samples = task.algorithm.samples(task.net, rollout)
                 gradients.append(term_gradient(task.net, task.loss, samples))
                 own.append(policy_gradient_noise(task.net, task.loss, rollout, samples))
@@ -70,6 +72,11 @@ def large_batch_section(task: "PolicyGradient", count: int, seed: int) -> Sectio
         f"{count} rollouts of about {found.steps:,.0f} steps by the policy as it is. A rollout says of itself "
         f"{float(within.cosine(count - 1)):.3f}, and stands at {actual:.3f} to the mean of the others."
     )
+    if within.ratio > 3 * between.ratio:
+        lead += (
+            " What rollouts say of themselves is too good: their environments are in step, at like places of their "
+            "episodes, and stray together from one rollout to the next."
+        )
     chart = line_chart(
         enlarged(found, between), "environment steps in the batch", "cosine",
         caption="What a larger batch would buy: cosine of its gradient to the true one.",

@@ -20,10 +20,12 @@ from tasks.rl.exploration import Exploration, random_actions
 from tasks.rl.nonfinite import NonFiniteBatch, dumping, run_folder_of
 from tasks.rl.q_samples import QSamples
 from tasks.rl.readings import episode_readings
-from tasks.rl.replay import Replay, Transitions
+from tasks.rl.replay import Replay
 from tasks.rl.rollout import Collector, Episodes
+from tasks.rl.schedule import refuse_epoch_schedule
 from tasks.rl.spaces import Spaces
 from tasks.rl.training_sections import training_sections
+from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
 from zoo.reports import Section
 from zoo.training.task import TaskModule
@@ -143,8 +145,7 @@ class QLearning(TaskModule):
     def on_fit_start(self) -> None:
         """Make the environments."""
         super().on_fit_start()
-        if any(one.interval != "step" for one in self.trainer.lr_scheduler_configs):
-            raise InputError("model.scheduler: expected one that moves every batch, got one of epochs; take another")
+        refuse_epoch_schedule(self.trainer)
         if self.collector is None:
             self.make_collector()
 

@@ -2,25 +2,29 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from tasks.rl.agent import Agent, agent_of_policy
+from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
+from tasks.rl.algorithms import Recurrent
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
 from tasks.rl.explain import SEED, agent_sections, explanation_sections
 from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
 from tasks.rl.large_batch import large_batch_section
 from tasks.rl.losses import approximate_kl
+from tasks.rl.memory import Memory, remembers
 from tasks.rl.nonfinite import NonFiniteBatch, dumping, run_folder_of
 from tasks.rl.readings import episode_readings
 from tasks.rl.returns import explained_variance
 from tasks.rl.reward_scale import RewardScale
 from tasks.rl.rollout import Collector, Episodes, Rollout
 from tasks.rl.samples import Samples
+from tasks.rl.schedule import refuse_epoch_schedule
 from tasks.rl.spaces import Spaces
 from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
@@ -58,7 +62,8 @@ class PolicyGradient(TaskModule):
         scale_rewards: learn from rewards divided by the standard deviation of the discounted return; figures stay in
             the environment's own.
         gradient_quality_every: rollouts from one measurement of the policy gradient's signal and noise to the next;
-            0 measures none; by default 10 where 4 environments or more stand side by side.
+            0 measures none; by default 10 where 4 environments or more stand side by side and the net does not
+            remember.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -83,11 +88,14 @@ class PolicyGradient(TaskModule):
                 "model: expected 0 <= discount <= 1 and rollout_steps, evaluation_episodes >= 1, got "
                 f"{discount}, {rollout_steps} and {evaluation_episodes}; mend the recipe"
             )
+        made = net(environment.spaces)
         if gradient_quality_every:
             refuse_few_environments(environment.count)
         elif gradient_quality_every is None:
-            gradient_quality_every = 10 if environment.count >= 4 else 0
-        super().__init__(net(environment.spaces), optimizer, **kwargs)
+            gradient_quality_every = 10 if environment.count >= 4 and not remembers(made) else 0
+        if remembers(made):
+            _refuse_unfit(algorithm, gradient_quality_every)
+        super().__init__(made, optimizer, **kwargs)
         self._make_value_optimizer = value_optimizer
         self._critic = getattr(algorithm, "critic", None)
         if (self._critic is None) != (value_optimizer is None):
@@ -107,6 +115,7 @@ class PolicyGradient(TaskModule):
         self.rollout_steps, self.discount = rollout_steps, discount
         self.evaluation_episodes = evaluation_episodes
         self.collector: Collector | None = None
+        self.memory: Memory | None = None
         self._collected: dict[str, Any] | None = None  # the collector's state in the checkpoint that is resumed
         self.reward_scale = RewardScale(discount) if scale_rewards else None
         self.evaluation_seconds = 0.0
@@ -132,6 +141,7 @@ class PolicyGradient(TaskModule):
     def on_fit_start(self) -> None:
         """Make the environments, or put them back to where the checkpoint found them."""
         super().on_fit_start()
+        refuse_epoch_schedule(self.trainer)
         if self.collector is None:
             self.make_collector()
 
@@ -141,14 +151,19 @@ class PolicyGradient(TaskModule):
         seed = int(torch.randint(2**31, ())) if self._collected is None else 0
         one = self.environment
         self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
+        self.memory = Memory(self.net, one.count) if remembers(self.net) else None
         if self._collected is not None:
             self.collector.load_state_dict(self._collected)
+            if self.memory is not None:
+                going_on_B = torch.from_numpy(self.collector.lengths_B > 0)  # episodes may have begun anew instead
+                self.memory.state_2BH = self._collected["memory"] * going_on_B[:, None]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Where the environments stand is part of a checkpoint."""
         super().on_save_checkpoint(checkpoint)
         if self.collector is not None:
-            checkpoint["collector"] = self.collector.state_dict()
+            remembered = {} if self.memory is None else {"memory": self.memory.state_2BH}
+            checkpoint["collector"] = self.collector.state_dict() | remembered
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A fit that goes on will go on in the middle of its episodes."""
@@ -162,7 +177,10 @@ class PolicyGradient(TaskModule):
             self._learn_from_a_rollout()
 
     def _learn_from_a_rollout(self) -> None:
+        remembered = self.memory.state_2BH if self.memory else None
         rollout, episodes = self.collector.collect(self.sampled_actions, self.rollout_steps)
+        if remembered is not None:
+            rollout = replace(rollout, memory_2BH=remembered)
         if self.reward_scale is not None:
             rollout = self.reward_scale(rollout)
         samples = self.algorithm.samples(self.net, rollout)
@@ -172,6 +190,8 @@ class PolicyGradient(TaskModule):
         self._update(samples)
         self._refuse_nonfinite_gradient(samples)
         self.net.update_statistics(samples.obs_N)
+        if schedule := self.lr_schedulers():  # one step a rollout, as many as the run has
+            schedule.step()
         self._read(samples, episodes)
 
     def _update(self, samples: Samples) -> None:
@@ -200,6 +220,8 @@ class PolicyGradient(TaskModule):
 
     def sampled_actions(self, obs_B: Tensor) -> Tensor:
         """Drawn from the policy."""
+        if self.memory is not None:
+            return self.memory.policy(obs_B, torch.from_numpy(self.collector.ended_B)).sample()
         return self.net.policy(obs_B).sample()
 
     @torch.no_grad()
@@ -215,8 +237,13 @@ class PolicyGradient(TaskModule):
 
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
+        if remembers(self.net):
+            return agent_that_remembers(self.net)
         spaces = self.environment.spaces
-        return agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        agent = agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        if self.reward_scale is None:
+            return agent
+        return replace(agent, value=lambda obs: self.net.value(obs) / self.reward_scale.moments.scale)
 
     def report_sections(self, data: Any) -> list[Section]:
         """How it learned, and what it does now."""
@@ -236,7 +263,8 @@ class PolicyGradient(TaskModule):
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
         started = time.process_time()
         seed = 2 if self._trainer is not None and self.trainer.testing else 1
-        seen = played(self.environment, lambda obs: net.policy(obs).mode(), self.evaluation_episodes, seed)
+        policy = Memory(net, self.evaluation_episodes).policy if remembers(net) else net.policy
+        seen = played(self.environment, lambda obs: policy(obs).mode(), self.evaluation_episodes, seed)
         self.evaluation_seconds += time.process_time() - started
         return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
 
@@ -245,3 +273,16 @@ class PolicyGradient(TaskModule):
         self._means.add(self.evaluate(self.net, batch), self.evaluation_episodes)
 
     test_step = validation_step
+
+
+def _refuse_unfit(algorithm: Algorithm, gradient_quality_every: int) -> None:
+    if gradient_quality_every:
+        raise InputError(
+            "model.gradient_quality_every: expected 0 with a net that remembers, whose samples belong together, "
+            f"got {gradient_quality_every}; leave it out"
+        )
+    if not isinstance(algorithm, Recurrent):
+        raise InputError(
+            "model.algorithm: expected tasks.rl.algorithms.Recurrent for a net that remembers, got "
+            f"{type(algorithm).__name__}; put it inside one"
+        )

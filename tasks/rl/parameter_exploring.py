@@ -110,7 +110,7 @@ class ParameterExploring(TaskModule):
         self.monitor.add(self.trainer.global_step - 1, values)
 
     def agent(self) -> Agent:
-        """For `zoo play` and `zoo explain`: the policy at the mean."""
+        """For `zoo play` and `zoo explain`: the policy at the mean, which draws nothing."""
         spaces = self.environment.spaces
         return replace(agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0), sample=None)
 
@@ -118,11 +118,11 @@ class ParameterExploring(TaskModule):
         """How it learned, and what it does now."""
         return [*training_sections(self.monitor.record), *agent_sections(self.agent(), self.environment)]
 
-    explain_options = ("choose", "examples")
+    explain_options = ("examples",)
 
-    def explain_sections(self, data: Any, choose: str | None = None, count: int = 10) -> list[Section]:
+    def explain_sections(self, data: Any, count: int = 10) -> list[Section]:
         """What actions rest on."""
-        return explanation_sections(self.agent(), self.environment, 1.0, choose, count)
+        return explanation_sections(self.agent(), self.environment, 1.0, count=count)
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of episodes at the mean; the test's start elsewhere than the validation's."""

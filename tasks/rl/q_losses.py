@@ -54,12 +54,14 @@ def next_values(target_q_NA: Tensor, selecting_q_NA: Tensor) -> Tensor:
     return chosen(target_q_NA, selecting_q_NA.argmax(1))
 
 
-def huber(errors_N: Tensor, delta: float = 1.0) -> Tensor:
-    """e^2 / 2 within delta, delta (|e| - delta / 2) outside: Mnih et al.'s (2015) clipped error.
+def huber(errors_N: Tensor, delta: float | None = 1.0) -> Tensor:
+    """e^2 / 2 within delta, delta (|e| - delta / 2) outside: Mnih et al.'s (2015) clipped error; None for e^2 / 2.
 
     >>> huber(torch.tensor([0.5, -3.0]))
     tensor([0.1250, 2.5000])
     """
+    if delta is None:
+        return 0.5 * errors_N.square()
     return F.huber_loss(errors_N, torch.zeros_like(errors_N), reduction="none", delta=delta)
 
 

@@ -7,65 +7,17 @@ The observation that follows the one in slot s stands in slot s + 1, also at the
 (`valid` = False) is the ignored one of gymnasium's NEXT_STEP autoreset, and its slot holds the last observation.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tasks.rl.priorities import Priorities, Prioritised
 from tasks.rl.q_losses import n_step_returns
 from tasks.rl.rollout import Rollout
-from tasks.rl.sum_tree import SumTree
+from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
-
-
-class Transitions(NamedTuple):
-    """What a Q-learner learns from; `rewards_N` and `discount_N` are those of n steps, `weights_N` is 1 if uniform."""
-
-    obs_N: Tensor
-    actions_N: Tensor
-    rewards_N: Tensor
-    discount_N: Tensor
-    next_obs_N: Tensor
-    weights_N: Tensor
-    index_N: Tensor
-
-    def to(self, device: torch.device) -> "Transitions":
-        """The same on another device."""
-        return self if device.type == "cpu" else Transitions(*(tensor.to(device) for tensor in self))
-
-    def split(self, size: int) -> Iterator["Transitions"]:
-        """Parts of `size` transitions."""
-        return map(Transitions._make, zip(*(tensor.split(size) for tensor in self), strict=True))
-
-
-@dataclass(frozen=True)
-class Prioritised:
-    """Proportional prioritisation (Schaul et al. 2016): P(i) ~ (|error_i| + epsilon)^alpha.
-
-    Importance weights (count P(i))^-beta are divided by the largest of those drawn together; beta rises to 1.
-
-    Args:
-        alpha: 0 is uniform.
-        beta: at the start.
-        epsilon: keeps transitions without an error in play.
-        anneal_steps: environment steps until beta is 1.
-    """
-
-    alpha: float = 0.6
-    beta: float = 0.4
-    epsilon: float = 1e-6
-    anneal_steps: int = 100_000
-
-    def __post_init__(self):
-        if self.alpha <= 0 or not 0 <= self.beta <= 1 or min(self.epsilon, self.anneal_steps) <= 0:
-            raise InputError(
-                f"replay.priorities: expected alpha, epsilon and anneal_steps above 0 and 0 <= beta <= 1, got {self}; "
-                "leave priorities out for uniform sampling"
-            )
 
 
 class Replay:
@@ -97,10 +49,10 @@ class Replay:
                 "mend the recipe"
             )
         self.capacity, self.n_step, self.stack, self.folder = capacity, n_step, stack, folder
-        self.priorities = priorities
+        self.settings = priorities
         self.total = 0  # steps of the vector environment so far; the next is number `total`
-        self.largest = 1.0  # priority of a new transition
         self.obs: np.ndarray | None = None
+        self.priorities: Priorities | None = None
 
     # Writing
 
@@ -143,7 +95,7 @@ class Replay:
         self.actions = np.zeros((*size, *actions_TB.shape[2:]), actions_TB.numpy().dtype)
         self.rewards, self.discount = np.zeros(size, np.float32), np.zeros(size, np.float32)
         self.continues, self.valid = np.zeros(size, bool), np.zeros(size, bool)
-        self.tree = SumTree(self.slots * count) if self.priorities else None
+        self.priorities = Priorities(self.settings, self.slots * count) if self.settings else None
 
     def _refuse_unfit(self, steps: int, count: int) -> None:
         if count != self.count:
@@ -167,10 +119,8 @@ class Replay:
         first, end = self._range()
         ripe_T = np.arange(max(first, end - steps), end) % self.slots
         gone_T = np.arange(end, end + self.slots - (end - first)) % self.slots
-        self.tree.set(self._names(gone_T).ravel(), 0.0)
-        names_TB = self._names(ripe_T)
-        self.tree.set(names_TB[self.valid[ripe_T]], self.largest)
-        self.tree.set(names_TB[~self.valid[ripe_T]], 0.0)
+        new_TB, valid_TB = self._names(ripe_T), self.valid[ripe_T]
+        self.priorities.begin(new_TB[valid_TB], np.append(self._names(gone_T).ravel(), new_TB[~valid_TB]))
 
     def _names(self, slots_T: np.ndarray) -> np.ndarray:
         return slots_T[:, None] * self.count + np.arange(self.count)
@@ -196,7 +146,8 @@ class Replay:
         """
         if self.obs is None or not self.valid.any() or not self.drawable:
             raise InputError("replay: expected transitions to draw from, got none; enlarge model.warmup")
-        index_N, weights_N = self._drawn(size) if self.tree is None else self._drawn_by_priority(size)
+        step = self.total * self.count
+        index_N, weights_N = self.priorities.draw(size, step) if self.priorities else self._drawn(size)
         rewards_N, discount_N, after_N = self._returns(index_N)
         arrays = (self._obs_at(index_N), self._flat(self.actions)[index_N], rewards_N, discount_N)
         return Transitions(*(torch.from_numpy(one) for one in (*arrays, self._obs_at(after_N), weights_N, index_N)))
@@ -211,15 +162,6 @@ class Replay:
         while (ignored := np.flatnonzero(~valid[index_N])).size:
             index_N[ignored] = draw(ignored.size)
         return index_N, np.ones(size, np.float32)
-
-    def _drawn_by_priority(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        total = self.tree.total
-        parts_N = (np.arange(size) + torch.rand(size, dtype=torch.float64).numpy()) / size  # one of each equal part
-        index_N = self.tree.find(parts_N * total)
-        progress = min(self.total * self.count / self.priorities.anneal_steps, 1.0)
-        beta = self.priorities.beta + (1 - self.priorities.beta) * progress
-        weights_N = self.tree.weights[index_N] ** -beta  # count and total cancel
-        return index_N, (weights_N / weights_N.max()).astype(np.float32)
 
     def _returns(self, index_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rewards, discount, continues = (self._flat(a) for a in (self.rewards, self.discount, self.continues))
@@ -248,12 +190,8 @@ class Replay:
 
     def reweigh(self, index_N: Tensor, errors_N: Tensor) -> None:
         """New priorities from the errors that the update found; nothing to do when drawing uniformly."""
-        if self.priorities is None:
-            return
-        errors = errors_N.detach().abs().double().cpu().numpy()
-        weights_N = (errors + self.priorities.epsilon) ** self.priorities.alpha
-        self.largest = max(self.largest, float(weights_N.max()))
-        self.tree.set(index_N.cpu().numpy(), weights_N)
+        if self.priorities:
+            self.priorities.reweigh(index_N.cpu().numpy(), errors_N.double().cpu().numpy())
 
     # Checkpoints
 
@@ -265,8 +203,8 @@ class Replay:
             return {}
         used = min(self.total + 1, self.slots)
         state = {name: torch.from_numpy(getattr(self, name)[:used]) for name in self.ARRAYS}
-        state |= {"total": self.total, "largest": self.largest, "slots": self.slots}
-        return state | ({"weights": torch.from_numpy(self.tree.weights)} if self.tree else {})
+        state |= {"total": self.total, "slots": self.slots}
+        return state | ({"priorities": self.priorities.state_dict()} if self.priorities else {})
 
     def load_state_dict(self, state: dict) -> None:
         """Take up what `state_dict` returned.
@@ -278,10 +216,10 @@ class Replay:
             return
         obs, actions = state["obs"], state["actions"]
         self._allocate(obs.shape[1], tuple(obs.shape[2:]), obs.numpy().dtype, actions)
-        if state["slots"] != self.slots or ("weights" in state) != (self.tree is not None):
+        if state["slots"] != self.slots or ("priorities" in state) != (self.priorities is not None):
             raise InputError("replay: expected the settings of the checkpoint's memory, got others; keep model.replay")
         for name in self.ARRAYS:
             getattr(self, name)[: len(obs)] = state[name].numpy()
-        self.total, self.largest = state["total"], state["largest"]
-        if self.tree:
-            self.tree.set(np.arange(len(state["weights"])), state["weights"].numpy())
+        self.total = state["total"]
+        if self.priorities:
+            self.priorities.load_state_dict(state["priorities"])

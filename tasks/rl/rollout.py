@@ -33,6 +33,7 @@ class Rollout:
         discount_TB: gamma, and 0 where the episode terminated; a truncated one keeps gamma.
         continues_TB: 1 where the next observation is of the same episode.
         valid_TB: False at the step after an end, at which the environment resets and ignores the action.
+        memory_2BH: what a recurrent net remembered before the first observation; None of other nets.
     """
 
     obs_TB: Tensor
@@ -41,6 +42,7 @@ class Rollout:
     discount_TB: Tensor
     continues_TB: Tensor
     valid_TB: Tensor
+    memory_2BH: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class Samples:
     """N valid steps.
 
     Attributes:
-        obs_N: observations.
+        obs_N: observations; `Sequences` of them for a net that remembers.
         actions_N: what was done there.
         advantages_N: how much better than V that was.
         targets_N: what V should have said.
@@ -60,9 +60,14 @@ def samples_of(net: nn.Module, rollout: Rollout, gae_lambda: float, normalise: b
     advantages_N, before_N = gained_TB.flatten()[chosen_N], values_N[chosen_N]
     targets_N = advantages_N + before_N
     if normalise:
-        advantages_N = (advantages_N - advantages_N.mean()) / (advantages_N.std() + 1e-8)
+        advantages_N = normalised(advantages_N)
     obs_N = rollout.obs_TB.flatten(0, 1)[chosen_N]
     return Samples(obs_N, actions_N, advantages_N, targets_N, policy.log_prob(actions_N), before_N, policy)
+
+
+def normalised(advantages_N: Tensor) -> Tensor:
+    """With mean 0 and standard deviation 1."""
+    return (advantages_N - advantages_N.mean()) / (advantages_N.std() + 1e-8)
 
 
 def shuffled_minibatches(samples: Samples, epochs: int, minibatches: int) -> Iterator[Samples]:

@@ -86,8 +86,9 @@ def gradient_quality_section(record: Record, minibatches: int = 1) -> Section | 
     cosine = line_chart(lines, "environment steps", "cosine", caption="Expected cosine to the true policy gradient.")
     lead = (
         f"{batch_verdict(late)} Measured from the spread of the gradients of whole environments within a rollout "
-        f"(McCandlish et al. 2018), {len(x)} times, {WINDOW} measurements pooled. It is the noise of the estimate; a "
-        "bias, such as that of a wrong critic, does not show."
+        f"(McCandlish et al. 2018), {len(x)} times, {WINDOW} measurements pooled. It is the noise of the estimate: a "
+        "bias, such as that of a wrong critic, does not show, and environments in step with each other make it look "
+        "too good (zoo explain RUN --rollouts 64 checks that by brute force)."
     )
     data = {"late_ratio": float(late.ratio), "late_cosine": float(late.cosine())}
     return Section("Quality of the policy gradient", lead, [ratio, cosine], data)

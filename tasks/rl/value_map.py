@@ -13,7 +13,7 @@ from zoo.errors import InputError
 from zoo.reports import Figure, heat_map
 from zoo.reports.heat_map import plot_box
 
-ROWS, COLUMNS, LABELS = 36, 60, 9
+ROWS, COLUMNS, LABELS, DOTS = 36, 60, 9, 400
 
 
 def value_grid(
@@ -39,22 +39,27 @@ def value_grid(
 def value_map(
     value: Callable[[Tensor], Tensor], visited_ND: Tensor, path_TD: Tensor, names: list[str], pair: tuple[int, int]
 ) -> Figure:
-    """The map with the path of one episode on it."""
+    """The map with the states of one episode on it."""
     down, across = pair
     grid_RC, rows, columns = value_grid(value, visited_ND, down, across)
     every = -(-ROWS // LABELS)
     labels = [f"{names[down]} {v:.2g}" if i % every == 0 else "" for i, v in enumerate(rows)]
-    caption = f"V; down {names[down]}, across {names[across]}. The line is one greedy episode, the dot its start."
+    caption = (
+        f"V; down {names[down]}, across {names[across]}. Dots are the states of one greedy episode, the ring its start."
+    )
     if len(names) > 2:
-        caption += " The other observations stand at their medians, so the path runs beside this plane."
+        caption += " The other observations stand at their medians, so the dots lie beside this plane."
     figure = heat_map(grid_RC, labels, [f"{v:.3g}" for v in columns], False, names[across], caption)
     left, top, width, height = plot_box(labels)
     x_T = left + width * (path_TD[:, across].numpy() - columns[0]) / ((columns[-1] - columns[0]) or 1)
     y_T = top + height * (rows[0] - path_TD[:, down].numpy()) / ((rows[0] - rows[-1]) or 1)
     x_T, y_T = np.clip(x_T, left, left + width), np.clip(y_T, top, top + height)
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(x_T, y_T, strict=True))
+    every = -(-len(x_T) // DOTS)
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.8"/>' for x, y in zip(x_T[::every], y_T[::every], strict=True)
+    )
     path = (
-        f'<polyline points="{points}" fill="none" stroke="#fff" stroke-width="1.4" stroke-opacity="0.85"/>'
+        f'<g fill="#fff" fill-opacity="0.75">{dots}</g>'
         f'<circle cx="{x_T[0]:.1f}" cy="{y_T[0]:.1f}" r="4" fill="#fff" stroke="#111"/></svg>'
     )
     return Figure(figure.body.removesuffix("</svg>") + path, caption, figure.table)

@@ -49,12 +49,16 @@ def nice_step(rough: float) -> float:
     return next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
 
 
-def tick_label(value: float, log: bool = False) -> str:
-    """Short text of a tick.
+def tick_label(value: float, log: bool = False, step: float | None = None) -> str:
+    """Short text of a tick; `step` to the next one gives the digits that tell them apart.
 
     >>> tick_label(1000.0), tick_label(0.001, log=True), tick_label(0.30000000000000004)
     ('1k', '1e-3', '0.3')
+    >>> tick_label(49.998, step=0.002), tick_label(0.5, step=0.25)
+    ('49.998', '0.5')
     """
+    if step and abs(value) >= 100 * step and not log and abs(value) < 1e6 and step < 1:
+        return f"{value:.{math.ceil(-math.log10(step) - 1e-9)}f}"
     if log and value > 0 and math.isclose(math.log10(value), round(math.log10(value))):
         power = round(math.log10(value))
         return f"{value:g}" if -2 < power < 3 else f"1e{power}"

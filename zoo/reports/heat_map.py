@@ -144,7 +144,9 @@ def _scale(left: float, top: float, low: float, high: float, log: bool, x_label:
     words.append(f'<image href="{ramp}" x="{left}" y="{top + 2}" width="180" height="9" preserveAspectRatio="none"/>')
     for mark, share, anchor in zip(marks, (0, 0.5, 1), ("start", "middle", "end"), strict=True):
         value = 10**mark if log else mark
-        label = f"{value:.1e}" if log and (abs(mark) >= 3) else tick_label(value)
+        label = (
+            f"{value:.1e}" if log and (abs(mark) >= 3) else tick_label(value, step=None if log else (high - low) / 2)
+        )
         words.append(
             f'<text class="tick" x="{left + 180 * share}" y="{top + 23}" text-anchor="{anchor}">{label}</text>'
         )

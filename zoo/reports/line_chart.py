@@ -78,7 +78,8 @@ def _cleaned(x: np.ndarray, y: np.ndarray, log: bool) -> tuple[np.ndarray, np.nd
 def _range(ys: np.ndarray, log: bool) -> tuple[float, float]:
     low, high = float(ys.min()), float(ys.max())
     if low == high:
-        return (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
+        around = abs(low) / 2 or 0.5
+        return (low / 2, high * 2) if log else (low - around, high + around)
     if log:
         return low, high
     margin = 0.04 * (high - low)
@@ -87,17 +88,14 @@ def _range(ys: np.ndarray, log: bool) -> tuple[float, float]:
 
 def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
     parts = []
+    y_step, x_step = (_step(axis.ticks()) for axis in (y, x))
     for tick in y.ticks():
-        at = y.at(tick)
+        at, text = y.at(tick), tick_label(tick, y.log, y_step)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        parts.append(
-            f'<text class="tick" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{tick_label(tick, y.log)}</text>'
-        )
+        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text}</text>')
     for tick in x.ticks():
-        at = x.at(tick)
-        parts.append(
-            f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick_label(tick)}</text>'
-        )
+        at, text = x.at(tick), tick_label(tick, step=x_step)
+        parts.append(f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{text}</text>')
     base = HEIGHT - BOTTOM
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
     parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(x_label)}</text>')
@@ -107,6 +105,10 @@ def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
         f"{escape(y_label)}</text>"
     )
     return "".join(parts)
+
+
+def _step(ticks: list[float]) -> float | None:
+    return ticks[1] - ticks[0] if len(ticks) > 1 else None
 
 
 def _line(name: str, xs: np.ndarray, ys: np.ndarray, x: Axis, y: Axis, colour: int) -> str:

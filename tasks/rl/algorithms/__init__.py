@@ -7,6 +7,7 @@ from tasks.rl.algorithms.naf import NAF
 from tasks.rl.algorithms.natural_policy_gradient import NaturalActorCritic, NaturalPolicyGradient
 from tasks.rl.algorithms.pgpe import PGPE
 from tasks.rl.algorithms.ppo import PPO
+from tasks.rl.algorithms.recurrent import Recurrent
 from tasks.rl.algorithms.reinforce import Reinforce
 from tasks.rl.algorithms.trpo import TRPO
 from tasks.rl.algorithms.value_fitting import ValueFitting
@@ -22,6 +23,7 @@ __all__ = [
     "ImaginedNAF",
     "NaturalActorCritic",
     "NaturalPolicyGradient",
+    "Recurrent",
     "Reinforce",
     "ValueFitting",
 ]

@@ -12,7 +12,7 @@ from tasks.rl.agent import Agent
 from tasks.rl.networks.q_network import QNetwork
 from tasks.rl.q_losses import chosen, cross_entropy, huber, next_values, projected, td_targets
 from tasks.rl.q_samples import QSamples
-from tasks.rl.replay import Transitions
+from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
 
 
@@ -22,15 +22,18 @@ class DQN:
 
     Args:
         double: the trained net selects a', the target net says its worth (van Hasselt, Guez and Silver 2016).
-        error_clip: errors beyond it have a linear loss, hence a clipped gradient.
+        error_clip: errors beyond it have a linear loss, hence a clipped gradient; a linear loss learns the median
+            return, which is blind to a rare fall. None leaves the squared error.
     """
 
     double: bool = False
-    error_clip: float = 1.0
+    error_clip: float | None = 1.0
 
     def __post_init__(self):
-        if self.error_clip <= 0:
-            raise InputError(f"model.algorithm.error_clip: expected above 0, got {self.error_clip}; mend the recipe")
+        if self.error_clip is not None and self.error_clip <= 0:
+            raise InputError(
+                f"model.algorithm.error_clip: expected above 0 or null, got {self.error_clip}; mend the recipe"
+            )
 
     def refuse_unfit(self, net: nn.Module, n_step: int) -> None:
         """Raise unless the net gives plain Q-values."""
@@ -55,8 +58,8 @@ class DQN:
 
     def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
         """The loss, and errors [N] by which transitions are replayed."""
-        errors_N = chosen(net(samples.real.obs_N), samples.real.actions_N) - samples.targets_N
-        return {"value": (samples.real.weights_N * huber(errors_N, self.error_clip)).mean()}, errors_N.detach()
+        errors_N = chosen(net(samples.transitions.obs_N), samples.transitions.actions_N) - samples.targets_N
+        return {"value": (samples.transitions.weights_N * huber(errors_N, self.error_clip)).mean()}, errors_N.detach()
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,9 @@ class CategoricalDQN:
 
     def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
         """The loss; cross-entropies stand for errors, as in Rainbow (Hessel et al. 2018)."""
-        log_probs_NZ = chosen(net.log_probs(samples.real.obs_N), samples.real.actions_N)
+        log_probs_NZ = chosen(net.log_probs(samples.transitions.obs_N), samples.transitions.actions_N)
         losses_N = cross_entropy(log_probs_NZ, samples.targets_N)
-        return {"value": (samples.real.weights_N * losses_N).mean()}, losses_N.detach()
+        return {"value": (samples.transitions.weights_N * losses_N).mean()}, losses_N.detach()
 
 
 def described(net: nn.Module) -> str:

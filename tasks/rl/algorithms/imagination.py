@@ -3,7 +3,7 @@
 Legend: N = real transitions, M = imagined ones.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from tasks.rl.agent import Agent
 from tasks.rl.algorithms.naf import NAF
 from tasks.rl.networks.dynamics import NAFWithModel
-from tasks.rl.q_samples import ImaginedSamples
-from tasks.rl.replay import Transitions
+from tasks.rl.q_samples import QSamples
+from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
 
 
@@ -53,11 +53,11 @@ class ImaginedNAF:
         return NAF().agent(net.naf)
 
     @torch.no_grad()
-    def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> ImaginedSamples:
+    def samples(self, net: nn.Module, target: nn.Module, transitions: Transitions) -> QSamples:
         """Real and imagined transitions with their targets."""
         every = (transitions, *self.imagined(net, transitions.obs_N))
         real, *imagined = (NAF().samples(net.naf, target.naf, one) for one in every)
-        return ImaginedSamples(real, imagined)
+        return replace(real, imagined=imagined)
 
     @torch.no_grad()
     def imagined(self, net: nn.Module, obs_N: Tensor) -> list[Transitions]:
@@ -72,8 +72,8 @@ class ImaginedNAF:
             obs_N = next_obs_N
         return made
 
-    def terms_and_errors(self, net: nn.Module, samples: ImaginedSamples) -> tuple[dict[str, Tensor], Tensor]:
+    def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
         """Terms value and model; errors of the real transitions."""
         terms, errors_N = NAF().terms_and_errors(net.naf, samples.joined())
-        terms["model"] = net.model.losses(samples.real.real).mean()
-        return terms, errors_N[: len(samples.real.targets_N)]
+        terms["model"] = net.model.losses(samples.transitions).mean()
+        return terms, errors_N[: len(samples.targets_N)]

@@ -9,7 +9,7 @@ from tasks.rl.agent import Agent
 from tasks.rl.networks.naf import NAF as NAFNetwork
 from tasks.rl.q_losses import td_targets
 from tasks.rl.q_samples import QSamples
-from tasks.rl.replay import Transitions
+from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
 
 
@@ -37,5 +37,5 @@ class NAF:
 
     def terms_and_errors(self, net: nn.Module, samples: QSamples) -> tuple[dict[str, Tensor], Tensor]:
         """The loss, and errors [N] by which transitions are replayed."""
-        errors_N = net(samples.real.obs_N, samples.real.actions_N) - samples.targets_N
-        return {"value": 0.5 * (samples.real.weights_N * errors_N.square()).mean()}, errors_N.detach()
+        errors_N = net(samples.transitions.obs_N, samples.transitions.actions_N) - samples.targets_N
+        return {"value": 0.5 * (samples.transitions.weights_N * errors_N.square()).mean()}, errors_N.detach()

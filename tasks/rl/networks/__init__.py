@@ -6,6 +6,7 @@ from tasks.rl.networks.linear_policy import LinearPolicy
 from tasks.rl.networks.naf import NAF
 from tasks.rl.networks.nature_cnn import NatureCNN
 from tasks.rl.networks.q_network import NoisyLinear, QNetwork
+from tasks.rl.networks.recurrent import RecurrentActorCritic
 
 __all__ = [
     "NAF",
@@ -17,4 +18,5 @@ __all__ = [
     "NatureCNN",
     "NoisyLinear",
     "QNetwork",
+    "RecurrentActorCritic",
 ]

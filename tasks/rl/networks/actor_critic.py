@@ -12,6 +12,7 @@ from tasks.rl.distributions import Categorical, DiagonalGaussian, MultiCategoric
 from tasks.rl.networks.nature_cnn import NatureCNN
 from tasks.rl.normalise import RunningMoments
 from tasks.rl.spaces import Spaces
+from zoo.errors import InputError
 
 
 def mlp(sizes: list[int], activation: type[nn.Module], last_gain: float = 1.0) -> nn.Sequential:
@@ -37,6 +38,9 @@ class ActorCritic(nn.Module):
         activation: between layers.
         normalise_observations: by the mean and variance of all that was seen.
         log_std: start of the Gaussian's log standard deviation, in units in which the action range is [-1, 1].
+
+    Raises:
+        InputError: observations are frames.
     """
 
     def __init__(
@@ -48,6 +52,11 @@ class ActorCritic(nn.Module):
         log_std: float = 0.0,
     ):
         super().__init__()
+        if spaces.is_image:
+            raise InputError(
+                f"model.net: expected flat observations, got frames {list(spaces.observation.shape)}; "
+                "take tasks.rl.networks.ImageActorCritic"
+            )
         self.kind, self.sizes = spaces.kind, tuple(spaces.action_sizes) if spaces.kind != "box" else ()
         self.moments = RunningMoments((spaces.observation_size,)) if normalise_observations else None
         sizes = [spaces.observation_size, *hidden_sizes]

@@ -10,9 +10,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tasks.rl.networks.actor_critic import mlp
 from tasks.rl.networks.naf import NAF
 from tasks.rl.normalise import RunningMoments
-from tasks.rl.replay import Transitions
 from tasks.rl.rollout import Rollout
 from tasks.rl.spaces import Spaces
+from tasks.rl.transitions import Transitions
 
 
 class Dynamics(nn.Module):
@@ -66,6 +66,7 @@ class NAFWithModel(nn.Module):
         spaces: of the environment.
         hidden_sizes: of the NAF.
         model_hidden_sizes: of the model.
+        normalise_observations: of the NAF.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class NAFWithModel(nn.Module):
         spaces: Spaces,
         hidden_sizes: list[int] = [128, 128],  # noqa: B006
         model_hidden_sizes: list[int] = [128, 128],  # noqa: B006
+        normalise_observations: bool = False,
     ):
         super().__init__()
-        self.naf = NAF(spaces, hidden_sizes)
+        self.naf = NAF(spaces, hidden_sizes, normalise_observations=normalise_observations)
         self.model = Dynamics(spaces, model_hidden_sizes)
 
     def observe(self, rollout: Rollout) -> None:
         """Take up transitions in the moments."""
+        self.naf.observe(rollout)
         self.model.observe(rollout)

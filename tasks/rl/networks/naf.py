@@ -43,16 +43,23 @@ class NAF(nn.Module):
         size = self.size = spaces.action_size
         self.moments = RunningMoments((spaces.observation_size,)) if normalise_observations else None
         self.layers = mlp([spaces.observation_size, *hidden_sizes, 1 + size + size * (size + 1) // 2], activation, 0.1)
-        self.register_buffer("lower", torch.tril_indices(size, size), persistent=False)
+        row, column = torch.tril_indices(size, size, -1)
+        place = torch.zeros(size, size, dtype=torch.int64)  # of each entry of L behind its diagonal's; above it any
+        place[row, column] = torch.arange(size, size * (size + 1) // 2)
+        place.diagonal().copy_(torch.arange(size))
+        self.register_buffer("place", place.flatten(), persistent=False)
+        self.register_buffer("lower", torch.ones(size, size).tril(), persistent=False)
+
+    def numbers(self, obs_ND: Tensor) -> Tensor:
+        """V, mu before its tanh, the logarithm of L's diagonal, and what is below it."""
+        return self.layers(obs_ND if self.moments is None else self.moments(obs_ND))
 
     def parts(self, obs_ND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """V [N], mu [N, A] and L [N, A, A]."""
-        out = self.layers(obs_ND if self.moments is None else self.moments(obs_ND))
-        value_N, best_NA, entries = out[:, 0], out[:, 1 : 1 + self.size].tanh(), out[:, 1 + self.size :]
-        factor_NAA = out.new_zeros(len(out), self.size, self.size)
-        factor_NAA[:, self.lower[0], self.lower[1]] = entries
-        diagonal = factor_NAA.diagonal(dim1=1, dim2=2)
-        return value_N, best_NA, factor_NAA.tril(-1) + torch.diag_embed(diagonal.exp())
+        size = self.size
+        value, best, diagonal, below = self.numbers(obs_ND).split([1, size, size, size * (size - 1) // 2], 1)
+        entries = torch.cat([diagonal.exp(), below], 1).index_select(1, self.place)
+        return value[:, 0], best.tanh(), entries.view(-1, size, size) * self.lower
 
     def forward(self, obs_ND: Tensor, actions_NA: Tensor) -> Tensor:
         """Q(s, a), [N]."""
@@ -61,11 +68,11 @@ class NAF(nn.Module):
 
     def value(self, obs_ND: Tensor) -> Tensor:
         """V(s) = max_a Q(s, a), [N]."""
-        return self.parts(obs_ND)[0]
+        return self.numbers(obs_ND)[:, 0]
 
     def best(self, obs_ND: Tensor) -> Tensor:
         """mu(s) = argmax_a Q(s, a), [N, A]."""
-        return self.parts(obs_ND)[1]
+        return self.numbers(obs_ND)[:, 1 : 1 + self.size].tanh()
 
     def observe(self, rollout: Rollout) -> None:
         """Take up observations in their mean and variance."""

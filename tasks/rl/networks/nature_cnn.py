@@ -15,10 +15,11 @@ class NatureCNN(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], features: int = 512):
         super().__init__()
-        if min(shape[1:]) < 36:
+        if len(shape) != 3 or min(shape[1:]) < 36:
             raise InputError(
                 f"model.net: expected frames [C, H, W] of 36 x 36 or more, got {list(shape)}; "
-                "set model.environment.preprocessing to atari, or move the channels to the front by a wrapper"
+                "take ActorCritic for flat ones, set model.environment.preprocessing to atari, or move the channels "
+                "to the front by a wrapper"
             )
         self.convolutions = nn.Sequential(
             nn.Conv2d(shape[0], 32, 8, 4),

@@ -50,6 +50,29 @@ def rooted(x: Tensor) -> Tensor:
     return x.sign() * x.abs().sqrt()
 
 
+class Head(nn.Module):
+    """A hidden layer of ReLU and a linear one, which computes in the precision of its weights.
+
+    Under autocast the trunk works in bf16, whose 8 bits would be too few for values that differ little.
+
+    Args:
+        linear: kind of layer.
+        sizes: into, between and out.
+    """
+
+    def __init__(self, linear: type[nn.Module], sizes: list[int]):
+        super().__init__()
+        self.hidden, self.out = linear(*sizes[:2]), linear(*sizes[1:])
+
+    def forward(self, features_NF: Tensor) -> Tensor:
+        """[N, out]."""
+        hidden = self.hidden(features_NF).relu()
+        if hidden.dtype == self.out.weight.dtype:
+            return self.out(hidden)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.out(hidden.to(self.out.weight.dtype))
+
+
 class QNetwork(nn.Module):
     """Q(obs, .) [N, A].
 
@@ -94,8 +117,8 @@ class QNetwork(nn.Module):
         self.hidden = relu_layers([size, *trunk], nn.Linear)
         width = trunk[-1] if trunk else size
         numbers = max(atoms, 1)
-        self.advantage = nn.Sequential(linear(width, last), nn.ReLU(), linear(last, self.actions * numbers))
-        self.value = nn.Sequential(linear(width, last), nn.ReLU(), linear(last, numbers)) if dueling else None
+        self.advantage = Head(linear, [width, last, self.actions * numbers])
+        self.value = Head(linear, [width, last, numbers]) if dueling else None
         self.register_buffer("support", torch.linspace(low, high, atoms) if atoms else torch.zeros(0))
 
     def features(self, obs: Tensor) -> Tensor:

@@ -37,6 +37,7 @@ def test_huber_gradient_is_the_clipped_error():
     huber(errors, 2.0).sum().backward()
     assert errors.grad.tolist() == [-2.0, -0.5, 0.25, 2.0]
     assert huber(errors.detach(), 2.0).tolist() == [4.0, 0.125, 0.03125, 12.0]
+    assert huber(errors.detach(), None).tolist() == [4.5, 0.125, 0.03125, 24.5]
 
 
 def slowly_projected(reward: float, discount: float, probs: np.ndarray, support: np.ndarray) -> np.ndarray:

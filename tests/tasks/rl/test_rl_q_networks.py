@@ -6,9 +6,9 @@ import torch
 from gymnasium import spaces as gym_spaces
 
 from tasks.rl.networks import NAF, Dynamics, NoisyLinear, QNetwork
-from tasks.rl.replay import Transitions
 from tasks.rl.rollout import Rollout
 from tasks.rl.spaces import Spaces
+from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
 
 FLAT = Spaces(gym_spaces.Box(-1, 1, (3,)), gym_spaces.Discrete(4))
@@ -61,6 +61,16 @@ def test_frames_are_scaled_and_seen_by_convolutions():
     hidden = net.trunk(frames / 255)
     torch.testing.assert_close(net(frames), net.advantage(hidden))
     assert sum(p.numel() for p in QNetwork(FRAMES, [512]).parameters()) == 1_687_206  # Mnih et al., six actions
+
+
+def test_values_keep_their_precision_under_autocast():
+    net, frames = QNetwork(FRAMES, [32]), torch.randint(256, (2, 4, 84, 84), dtype=torch.uint8)
+    torch.nn.init.constant_(net.advantage.out.bias, 100.0)  # bf16 has steps of 0.5 there
+    exact = net(frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = net(frames)
+    assert low.dtype == torch.float32
+    assert (low - exact).abs().max() < 0.02
 
 
 def test_observations_are_normalised_by_valid_ones():

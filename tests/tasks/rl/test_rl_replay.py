@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from tasks.rl.priorities import Prioritised
 from tasks.rl.q_losses import n_step_returns
-from tasks.rl.replay import Prioritised, Replay
+from tasks.rl.replay import Replay
 from tasks.rl.rollout import Rollout
 from tasks.rl.sum_tree import SumTree
 from zoo.errors import InputError
@@ -137,7 +138,7 @@ def test_priorities_and_importance_weights():
         assert weights[i] == pytest.approx(
             (4 * share) ** -0.4 / (4 * 0.1) ** -0.4, rel=1e-6
         )  # beta = 0.25 + 0.75 * 4/20
-    replay.priorities = Prioritised(alpha=0.5, anneal_steps=4)
+    replay.priorities.settings = Prioritised(alpha=0.5, anneal_steps=4)
     at_end = replay.sample(1000)
     assert float(at_end.weights_N.min()) == pytest.approx(0.25)  # beta = 1: weights undo the preference
     undone = float((at_end.weights_N * at_end.index_N).mean() / at_end.weights_N.mean())
@@ -149,7 +150,7 @@ def test_new_transitions_have_the_largest_priority_and_old_ones_none():
     replay.reweigh(torch.tensor([int(replay.sample(1).index_N)]), torch.tensor([7.0]))
     rollout = history(33)
     replay.add(part(rollout, 30, 33))
-    weights = replay.tree.weights.reshape(-1)[: replay.slots * 2].reshape(-1, 2)
+    weights = replay.priorities.tree.weights.reshape(-1)[: replay.slots * 2].reshape(-1, 2)
     new = np.arange(30, 33) % replay.slots
     np.testing.assert_allclose(weights[new], 7.000001 * rollout.valid_TB[30:33].numpy())
     assert (weights[33 % replay.slots] == 0).all()

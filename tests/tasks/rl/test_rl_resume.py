@@ -9,10 +9,10 @@ import torch
 from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 from pytorch_lightning.callbacks import Callback
 
-from tasks.rl.algorithms import PPO
+from tasks.rl.algorithms import PPO, Recurrent
 from tasks.rl.data import Rollouts
 from tasks.rl.environments import Environment
-from tasks.rl.networks import ActorCritic
+from tasks.rl.networks import ActorCritic, RecurrentActorCritic
 from tasks.rl.plain_values import plain, revived
 from tasks.rl.rollout import Collector
 from tasks.rl.task import PolicyGradient
@@ -42,7 +42,7 @@ def train(folder, quick, environment, kill_at=None, resume=False, every_n_steps=
     folder.mkdir(exist_ok=True)
     torch.manual_seed(99 if resume else 5)  # a new process has another random state
     algorithm = options.pop("algorithm", PPO(epochs=2, minibatches=2))
-    net = partial(ActorCritic, hidden_sizes=[8], normalise_observations=True)
+    net = options.pop("net", partial(ActorCritic, hidden_sizes=[8], normalise_observations=True))
     adam = partial(torch.optim.Adam, lr=0.01)
     watching = MonitorOptions(sample_every=5, flush_every=3)
     options = {"rollout_steps": 24, "evaluation_episodes": 1, "monitor": watching, **options}
@@ -226,3 +226,16 @@ def test_killed_within_an_epoch_and_resumed_is_the_same_bits(tmp_path, quick, ki
     train(tmp_path / "part", quick, environment, kill_at=kill_at, **options)
     part = train(tmp_path / "part", quick, environment, resume=True, **options)
     refuse_differences(whole, part)
+
+
+def test_what_a_net_remembers_goes_on_too(tmp_path, quick):
+    environment = Environment("Pendulum-v1", count=4, time_limit=29)
+    options = {
+        "net": partial(RecurrentActorCritic, hidden_size=4),
+        "algorithm": Recurrent(PPO(epochs=2, minibatches=2)),
+    }
+    whole = train(tmp_path / "whole", quick, environment, **options)
+    train(tmp_path / "part", quick, environment, kill_at=5, **options)
+    part = train(tmp_path / "part", quick, environment, resume=True, **options)
+    refuse_differences(whole, part)
+    assert whole[0].memory.state_2BH.any() and torch.equal(whole[0].memory.state_2BH, part[0].memory.state_2BH)
