@@ -17,7 +17,7 @@ from tasks.rl.networks import LinearPolicy
 from tasks.rl.q_losses import chosen, next_values, td_targets
 from tasks.rl.samples import samples_of
 from tasks.rl.spaces import Spaces
-from tests.tasks.rl.tabular import F64, MDP, TabularActorCritic
+from tests.tasks.rl.tabular import F64, MDP, TabularActorCritic, split
 from zoo.optim import NaturalGradient
 
 LOGITS = torch.tensor([0.4, -0.8, 1.1], dtype=F64)
@@ -64,9 +64,7 @@ def estimates(net, samples_of, loss_of):
 
 def chunks(net, count, each, generator):
     """`count` rollouts of `each` episodes; drawn all at once."""
-    whole = MDP.episodes(net.probs().detach().expand(count * each, -1, -1), generator)
-    parts = zip(*(getattr(whole, name).split(each, 1) for name in vars(whole)), strict=True)
-    return [type(whole)(*part) for part in parts]
+    return split(MDP.episodes(net.probs().detach().expand(count * each, -1, -1), generator), each)
 
 
 def bias_in_standard_errors(estimates_EP, exact_P):
@@ -296,8 +294,7 @@ def test_fitted_q_iteration_converges_to_value_iteration():
     generator, errors = torch.Generator().manual_seed(3), []
     for each in (128, 1024):
         whole = MDP.episodes(torch.full((32 * each, 3, 2), 0.5, dtype=F64), generator)
-        parts = zip(*(getattr(whole, name).split(each, 1) for name in vars(whole)), strict=True)
-        gaps = torch.stack([fitted(type(whole)(*part)) - MDP.optimal_action_values() for part in parts])
+        gaps = torch.stack([fitted(part) - MDP.optimal_action_values() for part in split(whole, each)])
         errors.append(gaps.square().sum((1, 2)).mean().sqrt())
     assert math.log(errors[1] / errors[0]) / math.log(8) == pytest.approx(-0.5, abs=0.1)
     assert errors[1] < 0.1 * MDP.optimal_action_values().norm()
