@@ -127,8 +127,8 @@ class DiagonalGaussian:
         return (self.log_std_A - other.log_std_A + gap_NA - 0.5).sum(-1)
 
     def detach(self) -> "DiagonalGaussian":
-        """Without history."""
-        return DiagonalGaussian(self.mean_NA.detach(), self.log_std_A.detach())
+        """A copy without history: numbers that are a net's parameters themselves go on changing."""
+        return DiagonalGaussian(self.mean_NA.detach().clone(), self.log_std_A.detach().clone())
 
     def __getitem__(self, chosen: Tensor) -> "DiagonalGaussian":
         spread = self.log_std_A if self.log_std_A.ndim == 1 else self.log_std_A[chosen]

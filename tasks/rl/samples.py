@@ -56,7 +56,7 @@ def samples_of(net: nn.Module, rollout: Rollout, gae_lambda: float, normalise: b
     values_TB = values_N.view(steps + 1, count)
     gained_TB = advantages(rollout.rewards_TB, rollout.discount_TB, rollout.continues_TB, values_TB, gae_lambda)
     chosen_N = rollout.valid_TB.flatten().nonzero()[:, 0]
-    actions_N, policy = rollout.actions_TB.flatten(0, 1)[chosen_N], policy[chosen_N]
+    actions_N, policy = rollout.actions_TB.flatten(0, 1)[chosen_N], policy[chosen_N].detach()
     advantages_N, before_N = gained_TB.flatten()[chosen_N], values_N[chosen_N]
     targets_N = advantages_N + before_N
     if normalise:

@@ -97,7 +97,7 @@ class NaturalGradient(Optimizer):
         direction of descent the parameters stay.
         """
         found, group, parameters = natural_direction(closure, self), self.param_groups[0], trained_parameters(self)
-        self.readings = {"predicted": 0.0, "actual": 0.0, "kl": 0.0, "accepted": 0.0, **found.readings}
+        self.readings = {"predicted": 0.0, "actual": 0.0, "step_kl": 0.0, "accepted": 0.0, **found.readings}
         if not found.descends:
             return found.loss
         length = group["lr"] * (1.0 if group["kl"] is None else math.sqrt(2 * group["kl"] / found.bent))
@@ -135,7 +135,7 @@ def natural_direction(closure: Measured | None, optimizer: Optimizer) -> Directi
 def outcome(closure: Measured, found: Direction) -> dict[str, float]:
     """Actual decrease of the loss and divergence at the parameters as they are."""
     loss, _ = closure()
-    return {"actual": float(found.loss - loss), "kl": float(found.divergence())}
+    return {"actual": float(found.loss - loss), "step_kl": float(found.divergence())}
 
 
 def refuse_bad_settings(

@@ -71,7 +71,7 @@ class TrustRegion(Optimizer):
         iterations of the conjugate gradients.
         """
         found, group = natural_direction(closure, self), self.param_groups[0]
-        self.readings = {"predicted": 0.0, "actual": 0.0, "kl": 0.0, "accepted": 0.0, "backtracks": 0.0}
+        self.readings = {"predicted": 0.0, "actual": 0.0, "step_kl": 0.0, "accepted": 0.0, "backtracks": 0.0}
         self.readings |= found.readings
         if found.descends:
             self._search(closure, found, group["lr"] * math.sqrt(2 * group["kl"] / found.bent))
@@ -85,7 +85,7 @@ class TrustRegion(Optimizer):
             write_vector(before_P - length * found.x_P, parameters)
             self.readings |= {"predicted": length * found.slope, "backtracks": float(trial), **outcome(closure, found)}
             actual, least = self.readings["actual"], group["accept"] * self.readings["predicted"]
-            if actual > 0 and actual >= least and self.readings["kl"] <= group["kl"]:  # NaN is refused too
+            if actual > 0 and actual >= least and self.readings["step_kl"] <= group["kl"]:  # NaN is refused too
                 self.readings["accepted"] = 1.0
                 return
         write_vector(before_P, parameters)

@@ -95,6 +95,13 @@ class Tabular:
         )
 
 
+def split(rollout: Rollout, each: int) -> list[Rollout]:
+    """The same episodes, `each` in a rollout."""
+    columns = [name for name, value in vars(rollout).items() if value is not None]
+    parts = zip(*(getattr(rollout, name).split(each, 1) for name in columns), strict=True)
+    return [Rollout(**dict(zip(columns, part, strict=True))) for part in parts]
+
+
 MDP = Tabular(
     next_SAS=torch.tensor(
         [[[0.1, 0.6, 0.1], [0.5, 0.0, 0.3]], [[0.2, 0.2, 0.4], [0.0, 0.7, 0.1]], [[0.3, 0.3, 0.1], [0.0, 0.2, 0.4]]],

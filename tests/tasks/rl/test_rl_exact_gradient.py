@@ -17,7 +17,7 @@ from tasks.rl.networks import LinearPolicy
 from tasks.rl.q_losses import chosen, next_values, td_targets
 from tasks.rl.samples import samples_of
 from tasks.rl.spaces import Spaces
-from tests.tasks.rl.tabular import F64, MDP, TabularActorCritic
+from tests.tasks.rl.tabular import F64, MDP, TabularActorCritic, split
 from zoo.optim import NaturalGradient
 
 LOGITS = torch.tensor([0.4, -0.8, 1.1], dtype=F64)
@@ -64,6 +64,7 @@ def estimates(net, samples_of, loss_of):
 
 def chunks(net, count, each, generator):
     """`count` rollouts of `each` episodes; drawn all at once."""
+<<<<<<< HEAD
     whole = MDP.episodes(net.probs().detach().expand(count * each, -1, -1), generator)
     return split(whole, each)
 
@@ -73,6 +74,9 @@ def split(whole, each):
     names = [name for name in vars(whole) if getattr(whole, name) is not None]
     parts = zip(*(getattr(whole, name).split(each, 1) for name in names), strict=True)
     return [type(whole)(**dict(zip(names, part, strict=True))) for part in parts]
+=======
+    return split(MDP.episodes(net.probs().detach().expand(count * each, -1, -1), generator), each)
+>>>>>>> rln
 
 
 def bias_in_standard_errors(estimates_EP, exact_P):

@@ -118,7 +118,7 @@ def test_the_divergence_of_a_step_is_the_asked_one(gaussian):
         policy, closure, _ = problem(gaussian, hidden=False)
         optimizer = NaturalGradient(policy.parameters(), kl=kl, damping=1e-9, iterations=300, tolerance=1e-10)
         optimizer.step(closure)
-        errors.append(abs(optimizer.readings["kl"] / kl - 1))
+        errors.append(abs(optimizer.readings["step_kl"] / kl - 1))
     assert errors[0] < 0.1 and errors[1] < 0.2 * errors[0]
 
 
@@ -165,18 +165,18 @@ def test_a_trust_region_shortens_until_the_loss_falls_within_the_divergence():
     optimizer = TrustRegion([w], kl=2.88, damping=0.0, shrink=0.5)
     optimizer.step(closure)
     assert float(w.detach()) == pytest.approx(1 - 1.2)
-    assert optimizer.readings | {"kl": 0} == pytest.approx(
+    assert optimizer.readings | {"step_kl": 0} == pytest.approx(
         {
             "predicted": 1.2,
             "actual": 0.8,
-            "kl": 0,
+            "step_kl": 0,
             "accepted": 1,
             "backtracks": 1,
             "cg_residual": 0,
             "cg_iterations": 1,
         }
     )
-    assert optimizer.readings["kl"] == pytest.approx(0.72)
+    assert optimizer.readings["step_kl"] == pytest.approx(0.72)
 
 
 @pytest.mark.parametrize("failing", ["loss", "divergence", "nan"])
