@@ -64,19 +64,7 @@ def estimates(net, samples_of, loss_of):
 
 def chunks(net, count, each, generator):
     """`count` rollouts of `each` episodes; drawn all at once."""
-<<<<<<< HEAD
-    whole = MDP.episodes(net.probs().detach().expand(count * each, -1, -1), generator)
-    return split(whole, each)
-
-
-def split(whole, each):
-    """Rollouts of `each` episodes."""
-    names = [name for name in vars(whole) if getattr(whole, name) is not None]
-    parts = zip(*(getattr(whole, name).split(each, 1) for name in names), strict=True)
-    return [type(whole)(**dict(zip(names, part, strict=True))) for part in parts]
-=======
     return split(MDP.episodes(net.probs().detach().expand(count * each, -1, -1), generator), each)
->>>>>>> rln
 
 
 def bias_in_standard_errors(estimates_EP, exact_P):
