@@ -226,7 +226,8 @@ class QLearning(TaskModule):
 
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
-        return self.algorithm.agent(self.net)
+        agent, scale = self.algorithm.agent(self.net), self.reward_scale
+        return agent if scale == 1 else replace(agent, value=lambda obs: agent.value(obs) / scale)
 
     def report_sections(self, data: Any) -> list[Section]:
         """How it learned, and what it does now."""
