@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tasks.rl.memory import FromMemory
 from tasks.rl.nonfinite import refuse_nonfinite_values
 from tasks.rl.spaces import Spaces
 
@@ -52,6 +53,8 @@ def episode(
         seed: of the reset.
         watch: called with t when observation t stands, before its action, and with T at the end.
     """
+    if isinstance(act, FromMemory):
+        act.begin()
     observation, _ = single.reset(seed=seed)
     seen, actions, rewards, ended = [spaces.tensor(np.asarray(observation)[None])], [], [], False
     while not ended:

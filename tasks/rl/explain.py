@@ -46,7 +46,7 @@ def seen_of(agent: Agent, environment: Environment, count: int) -> Seen:
             act = agent.sample or agent.act
             episodes = [episode(single, environment.spaces, act, SEED + 1 + i) for i in range(count)]
     names = observation_names(environment.id, environment.spaces.observation_size)
-    return Seen(filmed(environment, agent.act, SEED), episodes, names)
+    return Seen(filmed(environment, agent, SEED), episodes, names)
 
 
 def agent_sections(agent: Agent, environment: Environment) -> list[Section]:
@@ -91,6 +91,8 @@ def sensitivity_sections(agent: Agent, seen: Seen) -> list[Section]:
             heat_map(grid_DK, seen.names, list(agent.score_names), False, "action", "Mean over the episode, by action.")
         )
     lead = _lead(what, moves_TD, seen.names)
+    if agent.remembers:
+        lead += " The net remembers: a step's change is that of its own action and of all later ones together."
     sections = [Section("What moves the action", lead, figures)]
     if agent.value is not None:
         moves_TD = per_deviation(value_slopes(agent.value, obs_TD), visited_ND)
@@ -181,8 +183,8 @@ def _judged(agent: Agent, seen: Seen, discount: float) -> list[tuple[np.ndarray,
 
 
 def value_sections(agent: Agent, seen: Seen, image: bool, choose: str | None) -> list[Section]:
-    """V over two observations: those chosen, or the two that move it most; none for frames."""
-    if agent.value is None or image or len(seen.names) < 2:
+    """V over two observations: those chosen, or the two that move it most; none for frames or memories."""
+    if agent.value is None or agent.remembers or image or len(seen.names) < 2:
         return []
     visited_ND = seen.visited
     if choose is not None:

@@ -4,13 +4,12 @@ Legend: T = steps of the episode, F = frames kept.
 """
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
+from tasks.rl.agent import Agent
 from tasks.rl.drawing import drawn, frame_of
 from tasks.rl.environments import Environment
 from tasks.rl.episode import Episode, episode
@@ -34,17 +33,17 @@ class Film:
     speed: float = 1.0
 
 
-def filmed(environment: Environment, act: Callable[[Tensor], Tensor], seed: int, frames: int = FRAMES) -> Film:
+def filmed(environment: Environment, agent: Agent, seed: int, frames: int = FRAMES) -> Film:
     """Play an episode, and play it again with at most `frames` pictures: drawing costs more than playing.
 
     Args:
         environment: where.
-        act: a function of the observations alone, so that both times are the same.
+        agent: its greedy actions, so that both times are the same.
         seed: of the reset.
         frames: pictures kept.
     """
     with drawn(environment, None) as single:
-        first = episode(single, environment.spaces, act, seed)
+        first = episode(single, environment.spaces, agent.act, seed)
     wanted = np.unique(np.linspace(0, len(first), frames).round().astype(int)).tolist()
     seen: list[np.ndarray] = []
     try:
@@ -56,7 +55,7 @@ def filmed(environment: Environment, act: Callable[[Tensor], Tensor], seed: int,
                 if step in keep:
                     seen.append(np.asarray(smaller(Image.fromarray(frame_of(single)), FRAME_WIDTH)))
 
-            episode(single, environment.spaces, act, seed, watch)
+            episode(single, environment.spaces, agent.act, seed, watch)
     except InputError as error:
         return Film(first, [], [], str(error))
     every = max(1.0, len(first) / max(len(wanted) - 1, 1))

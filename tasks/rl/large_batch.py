@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tasks.rl.gradient_quality import policy_gradient_noise, term_gradient
+from tasks.rl.memory import remembers
 from tasks.rl.rollout import Collector
 from zoo.errors import InputError
 from zoo.probes.batch_gradients import GradientNoise, cosine_to_others, gradient_noise, pooled
@@ -56,6 +57,8 @@ def large_batch_section(task: "PolicyGradient", count: int, seed: int) -> Sectio
     """Signal-to-noise and cosine of one rollout, estimated from within it and measured against `count` others."""
     if count < 4:
         raise InputError(f"--rollouts: expected 4 or more, got {count}; 64 make a large batch")
+    if remembers(task.net):
+        raise InputError("--rollouts: expected a net without memory, whose samples stand alone, got one; leave it out")
     found = many_rollouts(task, count, seed)
     within = pooled(found.own)
     mean = gradient_noise(found.gradients_MP)

@@ -3,6 +3,8 @@
 Legend: B = environments, H = hidden units.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,27 @@ class Memory:
         policy, state_2BH = self.net.advance(obs_B, self.state_2BH)
         self.state_2BH = state_2BH if ended_B is None else state_2BH * ~ended_B[:, None]
         return policy
+
+
+class FromMemory:
+    """Actions of one environment by a net that remembers: act(observations [1, ...]) -> [1, ...].
+
+    Args:
+        net: see `Memory`.
+        choose: a policy's action, the mode or a sample.
+    """
+
+    def __init__(self, net: nn.Module, choose: Callable[[Categorical | MultiCategorical | DiagonalGaussian], Tensor]):
+        self.net, self.choose = net, choose
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything: an episode begins."""
+        self.memory = Memory(self.net, 1)
+
+    def __call__(self, obs_B: Tensor) -> Tensor:
+        """The next action of the episode."""
+        return self.choose(self.memory.policy(obs_B))
 
 
 def remembers(net: nn.Module) -> bool:

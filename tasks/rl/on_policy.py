@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from tasks.rl.agent import Agent, agent_of_policy
+from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
 from tasks.rl.algorithms import Recurrent
 from tasks.rl.environments import Environment
 from tasks.rl.evaluation import played
@@ -55,7 +55,6 @@ class PolicyGradient(TaskModule):
         net: makes the net from the environment's spaces; it has `policy`, `value` and `policy_and_value`.
         algorithm: from `tasks.rl.algorithms`.
         optimizer: see `TaskModule`; of the policy alone where the critic has its own.
-        value_optimizer: of the critic, for algorithms that fit it by itself (natural gradients, TRPO).
         rollout_steps: steps of every environment in one rollout.
         discount: gamma.
         evaluation_episodes: greedy episodes of each evaluation.
@@ -64,6 +63,7 @@ class PolicyGradient(TaskModule):
         gradient_quality_every: rollouts from one measurement of the policy gradient's signal and noise to the next;
             0 measures none; by default 10 where 4 environments or more stand side by side and the net does not
             remember.
+        value_optimizer: of the critic, for algorithms that fit it by itself (natural gradients, TRPO).
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -75,12 +75,12 @@ class PolicyGradient(TaskModule):
         net: Callable[[Spaces], nn.Module],
         algorithm: Algorithm,
         optimizer: OptimizerCallable,
-        value_optimizer: OptimizerCallable | None = None,
         rollout_steps: int = 128,
         discount: float = 0.99,
         evaluation_episodes: int = 20,
         scale_rewards: bool = False,
         gradient_quality_every: int | None = None,
+        value_optimizer: OptimizerCallable | None = None,
         **kwargs: Any,
     ):
         if not 0 <= discount <= 1 or rollout_steps < 1 or evaluation_episodes < 1:
@@ -238,10 +238,11 @@ class PolicyGradient(TaskModule):
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
         spaces = self.environment.spaces
-        agent = agent_of_policy(self.net, spaces.action_size if spaces.kind == "box" else 0)
+        of_net = agent_that_remembers if remembers(self.net) else agent_of_policy
+        agent = of_net(self.net, spaces.action_size if spaces.kind == "box" else 0)
         if self.reward_scale is None:
             return agent
-        return replace(agent, value=lambda obs: self.net.value(obs) / self.reward_scale.moments.scale)
+        return replace(agent, value=lambda obs: agent.value(obs) / self.reward_scale.moments.scale)
 
     def report_sections(self, data: Any) -> list[Section]:
         """How it learned, and what it does now."""

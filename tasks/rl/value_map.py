@@ -13,7 +13,7 @@ from zoo.errors import InputError
 from zoo.reports import Figure, heat_map
 from zoo.reports.heat_map import plot_box
 
-ROWS, COLUMNS, LABELS, DOTS = 36, 60, 9, 400
+ROWS, COLUMNS, LABELS, DOTS = 36, 60, 9, 1000
 
 
 def value_grid(

@@ -89,6 +89,7 @@ def _range(ys: np.ndarray, log: bool) -> tuple[float, float]:
 def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
     parts = []
     y_step, x_step = (_step(axis.ticks()) for axis in (y, x))
+    longest = max((len(tick_label(tick, y.log, y_step)) for tick in y.ticks()), default=0)
     for tick in y.ticks():
         at, text = y.at(tick), tick_label(tick, y.log, y_step)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
@@ -100,8 +101,9 @@ def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
     parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{escape(x_label)}</text>')
     middle = (TOP + base) / 2
+    aside = 6 * max(0, longest - 5)  # long ticks would lie under the label
     parts.append(
-        f'<text class="label" transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">'
+        f'<text class="label" transform="translate({12 - aside} {middle}) rotate(-90)" text-anchor="middle">'
         f"{escape(y_label)}</text>"
     )
     return "".join(parts)

@@ -107,10 +107,15 @@ def described(net: nn.Module) -> str:
 
 
 def agent_of_values(net: nn.Module) -> Agent:
-    """The agent of Q-values [N, A]."""
+    """The agent of Q-values [N, A]; an action is taken for what its value has above the others', not for all of it."""
+
+    def advantage(obs: Tensor, actions: Tensor) -> Tensor:
+        q_NA = net(obs)
+        return (chosen(q_NA, actions) - q_NA.mean(1))[:, None]
+
     return Agent(
         act=lambda obs: net(obs).argmax(1),
-        scores=lambda obs, actions: chosen(net(obs), actions)[:, None],
-        score_names=("Q of the action taken",),
+        scores=advantage,
+        score_names=("Q of the action taken above the mean of all",),
         value=lambda obs: net(obs).amax(1),
     )

@@ -36,6 +36,12 @@ class Recurrent:
                 "model.algorithm: expected a net that remembers with Recurrent, got "
                 f"{type(net).__name__}; take tasks.rl.networks.RecurrentActorCritic, or the algorithm by itself"
             )
+        count, parts = rollout.rewards_TB.shape[1], getattr(self.algorithm, "minibatches", 1)
+        if count < parts:
+            raise InputError(
+                f"model.algorithm: expected no more minibatches than environments, got {parts} and {count}; "
+                "a minibatch is whole sequences: lower minibatches or raise model.environment.count"
+            )
         return recurrent_samples(net, rollout, self.algorithm.gae_lambda, self._normalise)
 
     @property

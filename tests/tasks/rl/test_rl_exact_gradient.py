@@ -65,8 +65,14 @@ def estimates(net, samples_of, loss_of):
 def chunks(net, count, each, generator):
     """`count` rollouts of `each` episodes; drawn all at once."""
     whole = MDP.episodes(net.probs().detach().expand(count * each, -1, -1), generator)
-    parts = zip(*(getattr(whole, name).split(each, 1) for name in vars(whole)), strict=True)
-    return [type(whole)(*part) for part in parts]
+    return split(whole, each)
+
+
+def split(whole, each):
+    """Rollouts of `each` episodes."""
+    names = [name for name in vars(whole) if getattr(whole, name) is not None]
+    parts = zip(*(getattr(whole, name).split(each, 1) for name in names), strict=True)
+    return [type(whole)(**dict(zip(names, part, strict=True))) for part in parts]
 
 
 def bias_in_standard_errors(estimates_EP, exact_P):
@@ -296,8 +302,7 @@ def test_fitted_q_iteration_converges_to_value_iteration():
     generator, errors = torch.Generator().manual_seed(3), []
     for each in (128, 1024):
         whole = MDP.episodes(torch.full((32 * each, 3, 2), 0.5, dtype=F64), generator)
-        parts = zip(*(getattr(whole, name).split(each, 1) for name in vars(whole)), strict=True)
-        gaps = torch.stack([fitted(type(whole)(*part)) - MDP.optimal_action_values() for part in parts])
+        gaps = torch.stack([fitted(part) - MDP.optimal_action_values() for part in split(whole, each)])
         errors.append(gaps.square().sum((1, 2)).mean().sqrt())
     assert math.log(errors[1] / errors[0]) / math.log(8) == pytest.approx(-0.5, abs=0.1)
     assert errors[1] < 0.1 * MDP.optimal_action_values().norm()

@@ -2,6 +2,7 @@
 judged, held against brute force."""
 
 import math
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from tasks.rl.agent import Agent, agent_of_policy
+from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
 from tasks.rl.algorithms import A2C, PPO
+from tasks.rl.algorithms.dqn import agent_of_values
 from tasks.rl.calibration import calibration, obtained_returns
 from tasks.rl.distributions import Categorical, DiagonalGaussian
 from tasks.rl.environments import Environment
@@ -20,6 +22,7 @@ from tasks.rl.film import filmed
 from tasks.rl.gradient_quality import environments_of, policy_gradient_noise, refuse_few_environments, term_gradient
 from tasks.rl.large_batch import large_batch_section, many_rollouts
 from tasks.rl.networks import ActorCritic
+from tasks.rl.networks.recurrent import RecurrentActorCritic
 from tasks.rl.on_policy import PolicyGradient
 from tasks.rl.readings import episode_readings
 from tasks.rl.rollout import Episodes, Rollout
@@ -71,6 +74,14 @@ def test_slopes_of_a_softmax_policy_are_those_of_the_formula():
     assert torch.allclose(action_slopes(agent.scores, OBS_TD, actions_T)[:, 0], expected_TD, atol=1e-6)
 
 
+def test_slopes_of_values_are_those_that_choose():
+    """Q = obs @ W: what all actions share does not choose between them."""
+    agent = agent_of_values(lambda obs: obs @ WEIGHTS_DA + 7 * obs[:, 1:2])
+    actions_T = agent.act(OBS_TD)
+    slopes_TKD = action_slopes(agent.scores, OBS_TD, actions_T)
+    assert torch.allclose(slopes_TKD[:, 0], WEIGHTS_DA.t()[actions_T] - WEIGHTS_DA.mean(1))
+
+
 def test_slopes_of_the_value_are_its_weights():
     slopes_TD = value_slopes(Linear(True).value, OBS_TD)
     assert slopes_TD.tolist() == [[1.0, 0.0, -4.0]] * 4
@@ -91,6 +102,28 @@ def test_units_do_not_matter():
 
 def test_shares_are_shares_of_the_mean_absolute_move():
     assert shares(torch.tensor([[1.0, -3.0], [-1.0, 3.0]])).tolist() == [0.25, 0.75]
+
+
+def test_a_net_that_remembers_acts_as_it_is_explained():
+    """Scores and values of a whole episode are those of its steps one by one, whatever was played before."""
+    torch.manual_seed(0)
+    environment = Environment("Slope-v0")
+    net = RecurrentActorCritic(environment.spaces, hidden_size=8)
+    nn.init.normal_(net.actor[-1].weight)
+    agent = agent_that_remembers(net, continuous_size=2)
+    first, again = (seen_of(agent, environment, 1).film.episode for _ in range(2))
+    assert torch.equal(first.actions_T, again.actions_T)
+    assert torch.allclose(agent.scores(first.obs_T[:-1], first.actions_T), first.actions_T, atol=1e-6)
+    memory, values = net.empty_memory(1), []
+    for obs in first.obs_T:
+        hidden, cell = net.memory(net._lifted(obs[None]), tuple(memory))
+        memory = torch.stack([hidden, cell])
+        values.append(net.critic(hidden)[0, 0])
+    assert torch.allclose(agent.value(first.obs_T), torch.stack(values), atol=1e-6)
+    titles = [section.title for section in explanation_sections(agent, environment, 0.9, count=2)]
+    assert titles == ["What moves the action", "What moves the value", "Value against return"]
+    with pytest.raises(InputError, match="--rollouts: expected a net without memory"):
+        large_batch_section(SimpleNamespace(net=net), 8, seed=0)
 
 
 # Value
@@ -200,7 +233,7 @@ def test_film_is_of_the_episode(monkeypatch):
     monkeypatch.setattr(Slope, "metadata", {"render_modes": ["rgb_array"], "render_fps": 10})
     monkeypatch.setattr(Slope, "render", lambda self: np.full((4, 4, 3), 40 * self.taken, np.uint8))
     agent = agent_of_policy(Linear(gaussian=True), continuous_size=2)
-    film = filmed(Environment("Slope-v0"), agent.act, 0, frames=4)
+    film = filmed(Environment("Slope-v0"), agent, 0, frames=4)
     assert film.steps == [0, 2, 4, 6]
     assert [int(frame[0, 0, 0]) for frame in film.frames] == [0, 80, 160, 240]
     assert film.speed == pytest.approx(15 * 2 / 10)  # every second frame, at 15 a second instead of 10

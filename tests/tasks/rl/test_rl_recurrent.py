@@ -1,24 +1,32 @@
 """A net that remembers: the same numbers step by step and in sequence, and tasks that need a memory."""
 
 from functools import partial
+from pathlib import Path
 
 import gymnasium
 import numpy as np
 import pytest
 import torch
+import yaml
 from gymnasium import spaces
 
+from tasks.rl import play
+from tasks.rl.agent import agent_that_remembers
 from tasks.rl.algorithms import A2C, PPO, Recurrent
 from tasks.rl.algorithms.recurrent import of_environments, recurrent_samples
 from tasks.rl.data import Rollouts
 from tasks.rl.environments import Environment
+from tasks.rl.episode import episode
 from tasks.rl.memory import Memory
 from tasks.rl.networks import ActorCritic, RecurrentActorCritic
 from tasks.rl.networks.recurrent import Sequences
 from tasks.rl.rollout import Collector
 from tasks.rl.samples import samples_of
 from tasks.rl.task import PolicyGradient
+from zoo.cli.main import main
 from zoo.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Recall(gymnasium.Env):
@@ -154,3 +162,40 @@ def test_a_remembering_net_and_a_forgetful_algorithm_are_refused_together(quick)
     task = PolicyGradient(environment, ActorCritic, Recurrent(PPO()), adam, gradient_quality_every=0)
     with pytest.raises(InputError, match=r"expected a net that remembers with Recurrent, got ActorCritic"):
         quick().fit(task, datamodule=Rollouts(1))
+    task = PolicyGradient(environment, RecurrentActorCritic, Recurrent(PPO(minibatches=5)), adam, rollout_steps=4)
+    with pytest.raises(InputError, match=r"expected no more minibatches than environments, got 5 and 4"):
+        quick().fit(task, datamodule=Rollouts(1))
+    with pytest.raises(InputError, match=r"model.gradient_quality_every: expected 0 with a net that remembers"):
+        PolicyGradient(environment, RecurrentActorCritic, Recurrent(PPO()), adam, gradient_quality_every=5)
+
+
+def test_playing_forgets_between_episodes():
+    environment = Environment("Recall-v0")
+    net = RecurrentActorCritic(environment.spaces, 8)
+    with torch.no_grad():
+        net.actor[0].weight.mul_(1000)  # a choice that hangs on what is remembered
+    agent, single = agent_that_remembers(net), environment.single()
+    torch.manual_seed(0)
+    one, _, again = (episode(single, environment.spaces, agent.act, seed) for seed in (1, 2, 1))
+    assert torch.equal(one.actions_T, again.actions_T) and torch.equal(one.obs_T, again.obs_T)
+    sequences = Sequences(one.obs_T[:-1, None], torch.ones(4, 1, dtype=torch.bool), net.empty_memory(1))
+    assert torch.equal(one.actions_T, net.policy(sequences).mode())
+
+
+def test_a_recipe_with_memory_is_fitted_reported_played_and_tested(tmp_path, capsys):
+    recipe = yaml.safe_load((ROOT / "configs/rl/cartpole.yaml").read_text())
+    options = recipe["model"]["init_args"]
+    options["environment"] = {"id": "CartPole-v1", "count": 4}
+    options["net"] = {"class_path": "tasks.rl.networks.RecurrentActorCritic", "init_args": {"hidden_size": 8}}
+    inner = {"class_path": "tasks.rl.algorithms.PPO", "init_args": {"epochs": 1, "minibatches": 2}}
+    options["algorithm"] = {"class_path": "tasks.rl.algorithms.Recurrent", "init_args": {"algorithm": inner}}
+    recipe["trainer"] = {"max_epochs": 1, "accelerator": "cpu", "threads": 1}
+    (tmp_path / "memory.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["fit", str(tmp_path / "memory.yaml"), "--root", str(tmp_path / "runs")]) == 0
+    said = capsys.readouterr().out
+    run = next((tmp_path / "runs").rglob("metrics.json")).parent
+    assert main(["test", str(run)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] in said
+    assert play.run([str(run), "--episodes", "2"]) == 0  # the verb `zoo play`
+    assert "2 episodes" in capsys.readouterr().out
+    assert main(["explain", str(run), "--examples", "1"]) == 0

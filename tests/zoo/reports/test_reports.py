@@ -168,3 +168,28 @@ def test_a_failed_write_leaves_the_old_page(tmp_path, monkeypatch):
         write_report(tmp_path, "new", "", {}, [])
     assert "old" in (tmp_path / "report.html").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+
+
+def test_band_lies_at_its_points():
+    x, y = np.array([0.0, 1.0]), np.array([1.0, 2.0])
+    figure = line_chart({"a": (x, y)}, bands={"a": (y - 1, y + 1)})
+    points = re.search(r'<polygon class="band-1" points="([^"]+)"', figure.body).group(1)
+    x_axis = Axis(0, 1, LEFT, WIDTH - RIGHT)
+    y_axis = Axis(0 - 0.12, 3 + 0.12, HEIGHT - BOTTOM, TOP)  # 4 % of margin
+    corners = [(0, 2), (1, 3), (1, 1), (0, 0)]
+    assert points == " ".join(f"{x_axis.at(a):.1f},{y_axis.at(b):.1f}" for a, b in corners)
+    assert figure.table.columns == ["step", "a", "a, low", "a, high"]
+    assert figure.table.rows == [[0.0, 1.0, 0.0, 2.0], [1.0, 2.0, 1.0, 3.0]]
+
+
+def test_signed_map_has_zero_in_the_middle():
+    figure = heat_map(np.array([[-1.0, 0.0, 4.0]]), ["a"], [0, 1, 2], log=False, signed=True)
+    assert ">-4<" in figure.body and ">4<" in figure.body and ">0<" in figure.body
+    with pytest.raises(InputError, match="log or signed"):
+        heat_map(np.ones((1, 1)), ["a"], [0], signed=True)
+
+
+def test_ticks_of_a_narrow_range_differ():
+    body = line_chart({"a": (np.array([0.0, 1.0]), np.array([50.001, 50.004]))}).body
+    labels = re.findall(r'text-anchor="end">([\d.]+)</text>', body)
+    assert len(set(labels)) == len(labels) > 2
