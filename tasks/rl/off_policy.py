@@ -6,6 +6,7 @@ Legend: B = environments, N = transitions of a minibatch, E = episodes.
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -68,6 +69,8 @@ class QLearning(TaskModule):
         target_every: batches from one update of the target net to the next.
         target_rate: target <- target + rate (net - target); 1 copies the net.
         discount: gamma.
+        reward_scale: Q learns from rewards times this; figures stay in the environment's own. NAF needs values of
+            about 10: while V is far off, mu and L are driven to the edge of their range.
         evaluation_episodes: greedy episodes of each evaluation.
         kwargs: further arguments of `TaskModule`.
     """
@@ -89,6 +92,7 @@ class QLearning(TaskModule):
         target_every: int = 1,
         target_rate: float = 0.005,
         discount: float = 0.99,
+        reward_scale: float = 1.0,
         evaluation_episodes: int = 20,
         **kwargs: Any,
     ):
@@ -97,7 +101,7 @@ class QLearning(TaskModule):
         self.environment, self.algorithm, self.exploration, self.replay = environment, algorithm, exploration, replay
         self.train_every, self.updates, self.batch_size, self.warmup = train_every, updates, batch_size, warmup
         self.target_every, self.target_rate, self.discount = target_every, target_rate, discount
-        self.evaluation_episodes = evaluation_episodes
+        self.reward_scale, self.evaluation_episodes = reward_scale, evaluation_episodes
         self._refuse_unfit()
         self.target = deepcopy(self.net).requires_grad_(False)
         self.collector: Collector | None = None
@@ -113,6 +117,8 @@ class QLearning(TaskModule):
         for name, value in counts.items():
             if value < 1:
                 raise InputError(f"model.{name}: expected 1 or more, got {value}; mend the recipe")
+        if self.reward_scale <= 0:
+            raise InputError(f"model.reward_scale: expected above 0, got {self.reward_scale}; mend the recipe")
         if not 0 < self.target_rate <= 1 or not 0 <= self.discount <= 1:
             raise InputError(
                 "model: expected 0 < target_rate <= 1 and 0 <= discount <= 1, got "
@@ -169,6 +175,8 @@ class QLearning(TaskModule):
         missing = self.warmup - self.collector.steps
         steps = max(self.train_every, -(-missing // self.environment.count))
         rollout, episodes = self.collector.collect(self.tried_actions, steps)
+        if self.reward_scale != 1:
+            rollout = replace(rollout, rewards_TB=self.reward_scale * rollout.rewards_TB)
         self.replay.add(rollout)
         self.net.observe(rollout)
         self._learn(self.replay.sample(self.updates * self.batch_size))
@@ -218,7 +226,8 @@ class QLearning(TaskModule):
 
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""
-        return self.algorithm.agent(self.net)
+        agent, scale = self.algorithm.agent(self.net), self.reward_scale
+        return agent if scale == 1 else replace(agent, value=lambda obs: agent.value(obs) / scale)
 
     def report_sections(self, data: Any) -> list[Section]:
         """How it learned, and what it does now."""

@@ -1,11 +1,12 @@
 """DQN on CartPole-v1 over seeds: how steady it is to 50,000 steps, and CPU seconds of training, evaluations not counted.
 
-python tests/benchmarks/rl_dqn.py [--seeds N] [--first SEED]
+python tests/benchmarks/rl_dqn.py [--seeds N] [--first SEED] [--peer SEEDS]
 """
 
 import argparse
 import logging
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -40,11 +41,55 @@ def main(seeds: range) -> None:
     report("rl/cartpole_dqn, CPU seconds", f"<= {SECONDS} s", seconds, max(seconds) <= SECONDS, "s", note)
 
 
+def peer_curve(seed: int) -> Curve:
+    """stable-baselines3's DQN with the settings that rl-baselines3-zoo tuned for CartPole-v1."""
+    import gymnasium
+    import torch
+    from stable_baselines3 import DQN
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.evaluation import evaluate_policy
+    from stable_baselines3.common.monitor import Monitor
+
+    torch.set_num_threads(1)
+    options = {"learning_rate": 2.3e-3, "batch_size": 64, "buffer_size": 100_000, "learning_starts": 1000}
+    options |= {"gamma": 0.99, "target_update_interval": 10, "train_freq": 256, "gradient_steps": 128}
+    options |= {"exploration_fraction": 0.16, "exploration_final_eps": 0.04, "policy_kwargs": {"net_arch": [256, 256]}}
+    agent = DQN("MlpPolicy", gymnasium.make("CartPole-v1"), seed=seed, device="cpu", **options)
+    judge = Monitor(gymnasium.make("CartPole-v1"))
+
+    class Judge(BaseCallback):
+        curve, started = Curve(), time.process_time()
+
+        def _on_step(self) -> bool:
+            if self.num_timesteps % (STEPS // 20) == 0:
+                self.curve.seconds.append((self.curve.seconds or [0.0])[-1] + time.process_time() - self.started)
+                self.curve.steps.append(self.num_timesteps)
+                self.curve.returns.append(float(evaluate_policy(self.model, judge, 20)[0]))
+                self.started = time.process_time()
+            return True
+
+    watch = Judge()
+    agent.learn(STEPS, callback=watch)
+    return watch.curve
+
+
+def peer(seeds: range) -> None:
+    """Run and report the peer."""
+    curves = [peer_curve(seed) for seed in seeds]
+    shares, seconds = [steadiness(curve) for curve in curves], [curve.seconds[-1] for curve in curves]
+    note = f"return at the end {[round(c.returns[-1]) for c in curves]}, {min(seconds):.0f} to {max(seconds):.0f} CPU s"
+    report("stable-baselines3 DQN on CartPole-v1, steadiness", "none: a peer", shares, True, "", note)
+
+
 if __name__ == "__main__":
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     words = argparse.ArgumentParser()
     words.add_argument("--seeds", type=int, default=10)
     words.add_argument("--first", type=int, default=0)
+    words.add_argument("--peer", type=int, default=0, help="seeds of stable-baselines3 beside ours")
     given = words.parse_args()
-    main(range(given.first, given.first + given.seeds))
+    if given.seeds:
+        main(range(given.first, given.first + given.seeds))
+    if given.peer:
+        peer(range(given.first, given.first + given.peer))

@@ -1,12 +1,15 @@
 """NAF on Pendulum-v1 over seeds, with and without a learned model: return at 10,000 steps and steps until -200.
 
-python tests/benchmarks/rl_naf.py [--seeds N] [--first SEED]
+python tests/benchmarks/rl_naf.py [--seeds N] [--first SEED] [--processes P] [RECIPE ...]
 """
 
 import argparse
 import logging
 import sys
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -22,14 +25,22 @@ def steps_to_reach(curve: Curve) -> float:
     return next((n for n, value in zip(curve.steps, curve.returns, strict=True) if value >= LEAST), float("inf"))
 
 
-def main(seeds: range) -> None:
+def quietly(recipe: str, seed: int) -> Curve:
+    """The curve of one run, said in a line."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    curve = curve_of(recipe, seed)
+    print(recipe, seed, round(curve.seconds[-1], 1), [round(value) for value in curve.returns], flush=True)
+    return curve
+
+
+def main(recipes: list[str], seeds: range, processes: int) -> None:
     """Run and report."""
     means = {}
-    for recipe in ("pendulum_naf", "pendulum_naf_model"):
-        curves = []
-        for seed in seeds:
-            curves.append(curve_of(recipe, seed))
-            print(recipe, seed, round(curves[-1].seconds[-1], 1), [round(value) for value in curves[-1].returns])
+    pool = ProcessPoolExecutor(processes, get_context("spawn"))
+    found = {name: pool.map(quietly, repeat(name), seeds) for name in recipes}
+    for recipe, made in found.items():
+        curves = list(made)
         last, reached = [c.returns[-1] for c in curves], [steps_to_reach(c) for c in curves]
         means[recipe] = sum(reached) / len(reached)
         seconds = [c.seconds[-1] for c in curves]
@@ -37,16 +48,16 @@ def main(seeds: range) -> None:
         note += f", CPU seconds {min(seconds):.0f} to {max(seconds):.0f}"
         met = min(last) >= LEAST and max(c.steps[-1] for c in curves) <= STEPS
         report(f"rl/{recipe}, return at 10,000 steps", f">= {LEAST}, every seed", last, met, "", note)
-        fewer = recipe == "pendulum_naf" or means[recipe] < means["pendulum_naf"]
+        fewer = means[recipe] <= means.get("pendulum_naf", float("inf"))
         bar = "with the model fewer on average than without"
         report(f"rl/{recipe}, steps until {LEAST}", bar, reached, fewer, "steps", note)
 
 
 if __name__ == "__main__":
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
     words = argparse.ArgumentParser()
     words.add_argument("--seeds", type=int, default=5)
     words.add_argument("--first", type=int, default=0)
+    words.add_argument("--processes", type=int, default=1)
+    words.add_argument("recipes", nargs="*", default=["pendulum_naf", "pendulum_naf_model"])
     given = words.parse_args()
-    main(range(given.first, given.first + given.seeds))
+    main(given.recipes, range(given.first, given.first + given.seeds), given.processes)

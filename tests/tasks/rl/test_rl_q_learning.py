@@ -150,6 +150,19 @@ def test_three_steps_bring_a_reward_three_states_back(quick):
     assert float(right[1]) == pytest.approx(GAMMA**2 / 4, abs=0.08)
 
 
+def test_scaled_rewards_reach_the_memory_and_no_figure(quick):
+    plain, scaled = (chain_task(DQN(), Replay(2000)) for _ in range(2))
+    scaled.reward_scale = 4.0
+    for task in (plain, scaled):
+        torch.manual_seed(1)
+        quick(max_epochs=1, limit_val_batches=0).fit(task, datamodule=Rollouts(1))
+    assert np.array_equal(4 * plain.replay.rewards, scaled.replay.rewards)
+    returns = [list(task.monitor.record.series("return")[""].values) for task in (plain, scaled)]
+    assert returns[0] == returns[1]
+    obs = torch.eye(STATES)
+    torch.testing.assert_close(scaled.agent().value(obs), scaled.net(obs).amax(1) / 4)
+
+
 def test_noisy_nets_learn_without_random_actions(quick):
     task = chain_task(DQN(), Replay(2000), None, noisy=True)
     quick(max_epochs=1, limit_val_batches=0).fit(task, datamodule=Rollouts(14))
