@@ -11,8 +11,8 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from tasks.rl.environments import Environment
-from tasks.rl.spaces import Spaces
+from tasks.rl.environments.environment import Environment
+from tasks.rl.environments.spaces import Spaces
 
 
 @dataclass(frozen=True)

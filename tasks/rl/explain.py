@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from tasks.rl.agent import Agent
-from tasks.rl.calibration import calibration, obtained_returns
-from tasks.rl.drawing import drawn
-from tasks.rl.environments import Environment
-from tasks.rl.episode import Episode, episode
-from tasks.rl.film import Film, animation, filmed, strip
-from tasks.rl.observation_names import observation_names
-from tasks.rl.sensitivity import action_slopes, per_deviation, shares, value_slopes
-from tasks.rl.value_map import chosen_pair, value_map
+from tasks.rl.environments.environment import Environment
+from tasks.rl.pages.calibration import calibration, obtained_returns
+from tasks.rl.pages.drawing import drawn
+from tasks.rl.pages.episode import Episode, episode
+from tasks.rl.pages.film import Film, animation, filmed, strip
+from tasks.rl.pages.observation_names import observation_names
+from tasks.rl.pages.sensitivity import action_slopes, per_deviation, shares, value_slopes
+from tasks.rl.pages.value_map import chosen_pair, value_map
 from zoo.reports import Figure, Section, bar_chart, heat_map, image_grid, line_chart, overlay
 
 SEED = 3  # of the episodes shown: other ones than those of training, validation and test

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.rl.spaces import Spaces
+from tasks.rl.environments.spaces import Spaces
 from zoo.errors import InputError
 
 

@@ -14,19 +14,19 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from tasks.rl.agent import Agent
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
+from tasks.rl.environments.nonfinite import NonFiniteBatch, dumping, run_folder_of
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.evaluation import played
 from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.exploration import Exploration, random_actions
-from tasks.rl.nonfinite import NonFiniteBatch, dumping, run_folder_of
+from tasks.rl.pages.training_sections import training_sections
 from tasks.rl.q_samples import QSamples
 from tasks.rl.readings import episode_readings
-from tasks.rl.replay import Replay
+from tasks.rl.replay.replay import Replay
+from tasks.rl.replay.transitions import Transitions
 from tasks.rl.rollout import Collector, Episodes
 from tasks.rl.schedule import refuse_epoch_schedule
-from tasks.rl.spaces import Spaces
-from tasks.rl.training_sections import training_sections
-from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
 from zoo.reports import Section
 from zoo.training.task import TaskModule

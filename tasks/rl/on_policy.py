@@ -11,22 +11,22 @@ from torch import Tensor, nn
 
 from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
 from tasks.rl.algorithms import Recurrent
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
+from tasks.rl.environments.nonfinite import NonFiniteBatch, dumping, run_folder_of
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.evaluation import played
 from tasks.rl.explain import SEED, agent_sections, explanation_sections
 from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
-from tasks.rl.large_batch import large_batch_section
 from tasks.rl.losses import approximate_kl
 from tasks.rl.memory import Memory, remembers
-from tasks.rl.nonfinite import NonFiniteBatch, dumping, run_folder_of
+from tasks.rl.pages.large_batch import large_batch_section
+from tasks.rl.pages.training_sections import training_sections
 from tasks.rl.readings import episode_readings
 from tasks.rl.returns import explained_variance
 from tasks.rl.reward_scale import RewardScale
 from tasks.rl.rollout import Collector, Episodes, Rollout
 from tasks.rl.samples import Samples
 from tasks.rl.schedule import refuse_epoch_schedule
-from tasks.rl.spaces import Spaces
-from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
 from zoo.optim.decay import optimizer_for
 from zoo.optim.fisher import Divergence

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from tasks.rl.agent import Agent, agent_of_policy
 from tasks.rl.algorithms.pgpe import PGPE, Explored
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
+from tasks.rl.environments.nonfinite import refuse_nonfinite_values
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.evaluation import Played, episodes_in, played
 from tasks.rl.explain import agent_sections, explanation_sections
-from tasks.rl.nonfinite import refuse_nonfinite_values
+from tasks.rl.pages.training_sections import training_sections
 from tasks.rl.readings import episode_readings
 from tasks.rl.rollout import Episodes
-from tasks.rl.spaces import Spaces
-from tasks.rl.training_sections import training_sections
 from zoo.errors import InputError
 from zoo.optim.fisher import Divergence
 from zoo.reports import Section

@@ -37,11 +37,11 @@ def run(arguments: list[str]) -> int:
     options, rest = _parser().parse_known_args(arguments)
     _refuse_counts(options)
     if options.record is not None:
-        from tasks.rl.video import refuse_path
+        from tasks.rl.pages.video import refuse_path
 
         refuse_path(options.record)
     if options.render == "human":
-        from tasks.rl.drawing import refuse_no_display
+        from tasks.rl.pages.drawing import refuse_no_display
 
         refuse_no_display()
     from zoo.training.configuration import pairs
@@ -65,9 +65,9 @@ def run(arguments: list[str]) -> int:
 def _played(environment, agent, options: argparse.Namespace) -> tuple[list[float], list[int]]:
     import torch
 
-    from tasks.rl.drawing import drawn, frame_of
-    from tasks.rl.episode import episode
-    from tasks.rl.video import video
+    from tasks.rl.pages.drawing import drawn, frame_of
+    from tasks.rl.pages.episode import episode
+    from tasks.rl.pages.video import video
 
     act = agent.sample if options.sample else agent.act
     if act is None:
@@ -91,7 +91,7 @@ def _played(environment, agent, options: argparse.Namespace) -> tuple[list[float
 
 def summary(name: str, how: str, returns_E: np.ndarray, lengths_E: np.ndarray) -> list[str]:
     """Lines on the returns and lengths of episodes."""
-    from tasks.rl.interval import t_interval
+    from tasks.rl.pages.interval import t_interval
 
     count = len(returns_E)
     low, high = t_interval(returns_E)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tasks.rl.transitions import Transitions
+from tasks.rl.replay.transitions import Transitions
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from tasks.rl.environment_state import environment_state, replayable, restore_environments
-from tasks.rl.nonfinite import refuse_nonfinite
-from tasks.rl.plain_values import NotPlain, plain, revived
-from tasks.rl.spaces import Spaces
-from tasks.rl.wrong_shapes import begun, refuse_wrong_shapes, stepped
+from tasks.rl.environments.nonfinite import refuse_nonfinite
+from tasks.rl.environments.plain_values import NotPlain, plain, revived
+from tasks.rl.environments.spaces import Spaces
+from tasks.rl.environments.state import environment_state, replayable, restore_environments
+from tasks.rl.environments.wrong_shapes import begun, refuse_wrong_shapes, stepped
 from zoo.errors import InputError
 
 

@@ -15,7 +15,7 @@ import torch
 
 from tasks.rl.algorithms import PPO
 from tasks.rl.data import Rollouts
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from tasks.rl.networks import ActorCritic
 from tasks.rl.task import PolicyGradient
 from tests.benchmarks.results import report

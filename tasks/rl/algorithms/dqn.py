@@ -12,7 +12,7 @@ from tasks.rl.agent import Agent
 from tasks.rl.networks.q_network import QNetwork
 from tasks.rl.q_losses import chosen, cross_entropy, huber, next_values, projected, td_targets
 from tasks.rl.q_samples import QSamples
-from tasks.rl.transitions import Transitions
+from tasks.rl.replay.transitions import Transitions
 from zoo.errors import InputError
 
 

@@ -12,7 +12,7 @@ from tasks.rl.agent import Agent
 from tasks.rl.algorithms.naf import NAF
 from tasks.rl.networks.dynamics import NAFWithModel
 from tasks.rl.q_samples import QSamples
-from tasks.rl.transitions import Transitions
+from tasks.rl.replay.transitions import Transitions
 from zoo.errors import InputError
 
 

@@ -9,7 +9,7 @@ from tasks.rl.agent import Agent
 from tasks.rl.networks.naf import NAF as NAFNetwork
 from tasks.rl.q_losses import td_targets
 from tasks.rl.q_samples import QSamples
-from tasks.rl.transitions import Transitions
+from tasks.rl.replay.transitions import Transitions
 from zoo.errors import InputError
 
 

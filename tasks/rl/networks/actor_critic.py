@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from tasks.rl.distributions import Categorical, DiagonalGaussian, MultiCategorical
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.networks.nature_cnn import NatureCNN
 from tasks.rl.normalise import RunningMoments
-from tasks.rl.spaces import Spaces
 from zoo.errors import InputError
 
 

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.networks.actor_critic import mlp
 from tasks.rl.networks.naf import NAF
 from tasks.rl.normalise import RunningMoments
+from tasks.rl.replay.transitions import Transitions
 from tasks.rl.rollout import Rollout
-from tasks.rl.spaces import Spaces
-from tasks.rl.transitions import Transitions
 
 
 class Dynamics(nn.Module):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tasks.rl.distributions import Categorical, DiagonalGaussian, MultiCategorical
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.networks.actor_critic import distribution
-from tasks.rl.spaces import Spaces
 
 
 class LinearPolicy(nn.Module):

@@ -6,11 +6,11 @@ Legend: N = samples, D = observation features, A = action dimensions.
 import torch
 from torch import Tensor, nn
 
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.networks.actor_critic import mlp
 from tasks.rl.normalise import RunningMoments
 from tasks.rl.q_losses import quadratic_advantage
 from tasks.rl.rollout import Rollout
-from tasks.rl.spaces import Spaces
 from zoo.errors import InputError
 
 

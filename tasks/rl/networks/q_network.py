@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.networks.nature_cnn import NatureCNN
 from tasks.rl.normalise import RunningMoments
 from tasks.rl.rollout import Rollout
-from tasks.rl.spaces import Spaces
 from zoo.errors import InputError
 
 

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from tasks.rl.algorithms import A2C, PGPE, Reinforce
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.losses import clipped_surrogate_loss, surrogate_loss
 from tasks.rl.networks import LinearPolicy
 from tasks.rl.q_losses import chosen, next_values, td_targets
 from tasks.rl.samples import samples_of
-from tasks.rl.spaces import Spaces
 from tests.tasks.rl.tabular import F64, MDP, TabularActorCritic, split
 from zoo.optim import NaturalGradient
 

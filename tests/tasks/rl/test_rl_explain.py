@@ -14,23 +14,23 @@ from torch import nn
 from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
 from tasks.rl.algorithms import A2C, PPO
 from tasks.rl.algorithms.dqn import agent_of_values
-from tasks.rl.calibration import calibration, obtained_returns
 from tasks.rl.distributions import Categorical, DiagonalGaussian
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from tasks.rl.explain import agent_sections, explanation_sections, seen_of
-from tasks.rl.film import filmed
 from tasks.rl.gradient_quality import environments_of, policy_gradient_noise, refuse_few_environments, term_gradient
-from tasks.rl.large_batch import large_batch_section, many_rollouts
 from tasks.rl.networks import ActorCritic
 from tasks.rl.networks.recurrent import RecurrentActorCritic
 from tasks.rl.on_policy import PolicyGradient
+from tasks.rl.pages.calibration import calibration, obtained_returns
+from tasks.rl.pages.film import filmed
+from tasks.rl.pages.large_batch import large_batch_section, many_rollouts
+from tasks.rl.pages.sensitivity import action_slopes, per_deviation, shares, value_slopes
+from tasks.rl.pages.training_sections import batch_verdict, gradient_quality_section, returns_section, training_sections
+from tasks.rl.pages.value_map import chosen_pair, value_grid
 from tasks.rl.readings import episode_readings
 from tasks.rl.rollout import Episodes, Rollout
 from tasks.rl.samples import samples_of
-from tasks.rl.sensitivity import action_slopes, per_deviation, shares, value_slopes
 from tasks.rl.stopping import Solved
-from tasks.rl.training_sections import batch_verdict, gradient_quality_section, returns_section, training_sections
-from tasks.rl.value_map import chosen_pair, value_grid
 from zoo.errors import InputError
 from zoo.probes.batch_gradients import GradientNoise, cosine_to_others
 from zoo.training.record import Record

@@ -9,7 +9,7 @@ import torch
 
 from tasks.rl.algorithms import PGPE, PPO, TRPO, NaturalActorCritic, NaturalPolicyGradient
 from tasks.rl.data import Rollouts
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from tasks.rl.networks import ActorCritic, LinearPolicy
 from tasks.rl.task import ParameterExploring, PolicyGradient
 from tests.conftest import readings_of

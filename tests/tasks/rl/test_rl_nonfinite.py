@@ -11,7 +11,7 @@ import torch
 from tasks.rl.algorithms import A2C
 from tasks.rl.data import Rollouts
 from tasks.rl.distributions import DiagonalGaussian
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from tasks.rl.networks import ActorCritic
 from tasks.rl.task import PolicyGradient
 from zoo.errors import InputError

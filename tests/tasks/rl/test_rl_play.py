@@ -12,11 +12,11 @@ from PIL import Image
 
 import tasks.rl.play as play
 from tasks.rl.agent import Agent
-from tasks.rl.drawing import drawn, frame_of
-from tasks.rl.environments import Environment
-from tasks.rl.episode import episode
-from tasks.rl.interval import t_interval
-from tasks.rl.video import Gif, refuse_path, video
+from tasks.rl.environments.environment import Environment
+from tasks.rl.pages.drawing import drawn, frame_of
+from tasks.rl.pages.episode import episode
+from tasks.rl.pages.interval import t_interval
+from tasks.rl.pages.video import Gif, refuse_path, video
 from zoo.cli.main import main, usage
 from zoo.errors import InputError
 

@@ -8,13 +8,13 @@ from gymnasium import spaces
 
 from tasks.rl.algorithms import DQN, NAF, CategoricalDQN, ImaginedNAF
 from tasks.rl.data import Rollouts
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from tasks.rl.exploration import EpsilonGreedy, GaussianNoise, OrnsteinUhlenbeck
 from tasks.rl.networks import NAF as NAFNetwork
 from tasks.rl.networks import NAFWithModel, QNetwork
 from tasks.rl.off_policy import QLearning, follow
-from tasks.rl.priorities import Prioritised
-from tasks.rl.replay import Replay
+from tasks.rl.replay.priorities import Prioritised
+from tasks.rl.replay.replay import Replay
 from tests.conftest import readings_of
 from tests.zoo.training.test_resume import Killer, Stop
 from zoo.errors import InputError

@@ -5,10 +5,10 @@ import pytest
 import torch
 from gymnasium import spaces as gym_spaces
 
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.networks import NAF, Dynamics, NoisyLinear, QNetwork
+from tasks.rl.replay.transitions import Transitions
 from tasks.rl.rollout import Rollout
-from tasks.rl.spaces import Spaces
-from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
 
 FLAT = Spaces(gym_spaces.Box(-1, 1, (3,)), gym_spaces.Discrete(4))

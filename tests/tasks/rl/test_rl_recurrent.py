@@ -15,11 +15,11 @@ from tasks.rl.agent import agent_that_remembers
 from tasks.rl.algorithms import A2C, PPO, Recurrent
 from tasks.rl.algorithms.recurrent import of_environments, recurrent_samples
 from tasks.rl.data import Rollouts
-from tasks.rl.environments import Environment
-from tasks.rl.episode import episode
+from tasks.rl.environments.environment import Environment
 from tasks.rl.memory import Memory
 from tasks.rl.networks import ActorCritic, RecurrentActorCritic
 from tasks.rl.networks.recurrent import Sequences
+from tasks.rl.pages.episode import episode
 from tasks.rl.rollout import Collector
 from tasks.rl.samples import samples_of
 from tasks.rl.task import PolicyGradient

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.rl.priorities import Prioritised
 from tasks.rl.q_losses import n_step_returns
-from tasks.rl.replay import Replay
+from tasks.rl.replay.priorities import Prioritised
+from tasks.rl.replay.replay import Replay
+from tasks.rl.replay.sum_tree import SumTree
 from tasks.rl.rollout import Rollout
-from tasks.rl.sum_tree import SumTree
 from zoo.errors import InputError
 
 

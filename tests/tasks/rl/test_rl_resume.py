@@ -11,9 +11,9 @@ from pytorch_lightning.callbacks import Callback
 
 from tasks.rl.algorithms import PPO, Recurrent
 from tasks.rl.data import Rollouts
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
+from tasks.rl.environments.plain_values import plain, revived
 from tasks.rl.networks import ActorCritic, RecurrentActorCritic
-from tasks.rl.plain_values import plain, revived
 from tasks.rl.rollout import Collector
 from tasks.rl.task import PolicyGradient
 from tests.conftest import readings_of

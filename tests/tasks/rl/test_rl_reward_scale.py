@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from tasks.rl.reward_scale import RewardScale
 from tasks.rl.rollout import Collector
 from zoo.cli.main import main

@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from tasks.rl.algorithms import A2C, PPO, Reinforce
 from tasks.rl.data import Rollouts
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from tasks.rl.networks import ActorCritic
 from tasks.rl.returns import advantages, discounted_returns, explained_variance
 from tasks.rl.rollout import Collector, Rollout

@@ -13,10 +13,10 @@ from torch.distributions import Independent, Normal, kl_divergence
 from tasks.rl.algorithms import A2C, PPO, Reinforce
 from tasks.rl.data import Rollouts
 from tasks.rl.distributions import Categorical, DiagonalGaussian, MultiCategorical
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.networks import ActorCritic, ImageActorCritic
 from tasks.rl.rollout import Collector
-from tasks.rl.spaces import Spaces
 from tasks.rl.task import PolicyGradient
 from zoo.errors import InputError
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from tasks.rl.networks import ActorCritic
 from tasks.rl.returns import discounted_returns
 from tasks.rl.rollout import Collector

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from tasks.rl.agent import Agent
-from tasks.rl.drawing import drawn, frame_of
-from tasks.rl.environments import Environment
-from tasks.rl.episode import Episode, episode
-from tasks.rl.video import Gif, smaller
+from tasks.rl.environments.environment import Environment
+from tasks.rl.pages.drawing import drawn, frame_of
+from tasks.rl.pages.episode import Episode, episode
+from tasks.rl.pages.video import Gif, smaller
 from zoo.errors import InputError
 from zoo.reports import Figure
 from zoo.reports.heat_map import WIDTH, plot_box

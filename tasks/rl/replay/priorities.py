@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tasks.rl.sum_tree import SumTree
+from tasks.rl.replay.sum_tree import SumTree
 from zoo.errors import InputError
 
 

@@ -15,7 +15,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import concatenate, create_empty_array
 
-from tasks.rl.plain_values import NotPlain, plain, revived
+from tasks.rl.environments.plain_values import NotPlain, plain, revived
 from zoo.training.random_state import random_state, set_random_state
 
 CONSTANT = (Space, EnvSpec, Enum, type)  # attributes of these types never change

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.rl.priorities import Priorities, Prioritised
 from tasks.rl.q_losses import n_step_returns
+from tasks.rl.replay.priorities import Priorities, Prioritised
+from tasks.rl.replay.transitions import Transitions
 from tasks.rl.rollout import Rollout
-from tasks.rl.transitions import Transitions
 from zoo.errors import InputError
 
 

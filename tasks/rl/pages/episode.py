@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tasks.rl.environments.nonfinite import refuse_nonfinite_values
+from tasks.rl.environments.spaces import Spaces
 from tasks.rl.memory import FromMemory
-from tasks.rl.nonfinite import refuse_nonfinite_values
-from tasks.rl.spaces import Spaces
 
 
 @dataclass(frozen=True)

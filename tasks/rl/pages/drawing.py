@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import gymnasium
 import numpy as np
 
-from tasks.rl.environments import Environment
+from tasks.rl.environments.environment import Environment
 from zoo.errors import InputError
 
 WITHOUT_DISPLAY = {"SDL_VIDEODRIVER": "dummy", "MUJOCO_GL": "egl", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}

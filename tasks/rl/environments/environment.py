@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import AtariPreprocessing, FlattenObservation, FrameStackObservation
 
-from tasks.rl.spaces import Spaces
+from tasks.rl.environments.spaces import Spaces
 from zoo.errors import InputError
 
 EXTRAS = {  # module that is missing -> extra of this project that brings it
