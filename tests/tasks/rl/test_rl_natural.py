@@ -67,8 +67,8 @@ def identity(continuous, count=16):
 def on_policy(algorithm, optimizer, continuous, rollout_steps=16):
     net = partial(ActorCritic, hidden_sizes=[16], log_std=-0.7)
     return PolicyGradient(
-        identity(continuous), net, algorithm, optimizer, ADAM, rollout_steps=rollout_steps, discount=0.0,
-        evaluation_episodes=40, gradient_quality_every=0,
+        identity(continuous), net, algorithm, optimizer, rollout_steps=rollout_steps, discount=0.0,
+        evaluation_episodes=40, gradient_quality_every=0, value_optimizer=ADAM,
     )  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_refused(quick):
     with pytest.raises(InputError, match="value_optimizer: expected one with TRPO"):
         PolicyGradient(identity(False), ActorCritic, TRPO(), NATURAL)
     with pytest.raises(InputError, match="value_optimizer: expected none with PPO"):
-        PolicyGradient(identity(False), ActorCritic, PPO(), ADAM, ADAM)
+        PolicyGradient(identity(False), ActorCritic, PPO(), ADAM, value_optimizer=ADAM)
     with pytest.raises(InputError, match="even number"):
         quick(max_epochs=1, limit_val_batches=0).fit(exploring(False, 5), datamodule=Rollouts(1))
     with pytest.raises(InputError, match="take another than NaturalGradient"):
