@@ -35,6 +35,7 @@ BARS = {
     "cavity": ("cavity", [], 2e-3, 600),
     "robertson": ("robertson", [], 1e-4, 60),
     "poisson_5d": ("poisson_5d", [], 1e-8, 60),
+    "l_shape": ("l_shape", [], 2e-3, 60),
     "burgers_discrete": ("burgers_discrete", [], 8e-4, float("inf")),
 }
 
