@@ -285,7 +285,8 @@ def error_after(problem, features, hidden_sizes, steps, points, **structure):
     return float(task.relative_error())
 
 
-# Problem, net and structure of its recipe, about half of its steps, and a bar above what these reach: 4e-5, 6e-6, 4e-4.
+# Problem, net and structure of its recipe (advection: of a trained net, where the recipe has random features), part of
+# its steps, and a bar above what these reach: 4e-5, 6e-6, 4e-4.
 SOLVABLE = [
     (ReactionDiffusion(), 4, [20, 20], {"symmetry": {"x": "even"}, "periodic": {"x": 3}}, 60, 1500, 5e-4),
     (AllenCahnLifted(), 7, [20, 20, 20], {"symmetry": {"x": "even"}, "periodic": {"x": 6}}, 60, 2000, 1e-4),
