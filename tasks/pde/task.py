@@ -18,7 +18,7 @@ from tasks.pde.intervals import constants_estimate, half_widths
 from tasks.pde.measurements import Measured, Measurements
 from tasks.pde.problem import Condition, Problem, Reference
 from tasks.pde.residuals import condition_rows, equation_rows, observed_rows
-from tasks.pde.sampling import ResidualAdaptive, TimeMarching, time_column
+from tasks.pde.sampling import Adaptive, TimeMarching, time_column
 from tasks.pde.weights import Balance, Causal, Terms, Weighting
 from zoo.errors import InputError
 from zoo.reports import Section
@@ -48,7 +48,7 @@ class PhysicsInformed(TaskModule):
         weights: term ("equation", a condition's name, "data") -> factor of its mean square; 1 by default.
         weighting: rule of `tasks.pde.weights` that finds factors during training; they multiply `weights`.
         causal: weights of the equation's points by time.
-        sampling: keep those of a batch's points where the residual is large.
+        sampling: keep those of a batch's points where the residual or its leverage is large.
         marching: begin with the first times.
         kwargs: further arguments of `TaskModule`.
     """
@@ -69,7 +69,7 @@ class PhysicsInformed(TaskModule):
         weights: dict[str, float] | None = None,
         weighting: Weighting | None = None,
         causal: Causal | None = None,
-        sampling: ResidualAdaptive | None = None,
+        sampling: Adaptive | None = None,
         marching: TimeMarching | None = None,
         **kwargs: Any,
     ):
@@ -120,6 +120,11 @@ class PhysicsInformed(TaskModule):
             self._reference = self.problem.reference()
         return self._reference
 
+    @property
+    def trained(self) -> list[Tensor]:
+        """The net's parameters that are."""
+        return [p for p in self.net.parameters() if p.requires_grad]
+
     @cached_property
     def measured(self) -> Measured:
         """The measurements, read once."""
@@ -146,9 +151,8 @@ class PhysicsInformed(TaskModule):
             batch = self.marching.windowed(batch, self._time, step)
         points = self.placed(batch)
         if self.sampling:
-            with torch.no_grad():
-                rows_NE = self._rows(self.net, "equation", points["equation"])
-            points["equation"] = points["equation"][self.sampling.chosen(rows_NE, batch)]
+            rows = partial(self._rows, self.net, "equation", points["equation"])
+            points["equation"] = points["equation"][self.sampling.chosen(rows, self.trained, batch)]
         if not self.balance.idle:
             self.balance.update(step, self.terms(points), points)
             self.monitor.add(step, self.balance.readings())
@@ -156,7 +160,7 @@ class PhysicsInformed(TaskModule):
 
     def terms(self, points: dict[str, Tensor]) -> Terms:
         """The terms of the loss before any weight, as rules of weighting look at them."""
-        return Terms(self._mean_rows(self.net, points), [p for p in self.net.parameters() if p.requires_grad])
+        return Terms(self._mean_rows(self.net, points), self.trained)
 
     def placed(self, unit_ND: Tensor) -> dict[str, Tensor]:
         """Name of a term -> the points [N, D] at which it is held."""
@@ -220,7 +224,7 @@ class PhysicsInformed(TaskModule):
 
     def interval_half_widths(self) -> dict[str, float]:
         """Half of the 95 % confidence interval of every constant that is sought; see `tasks.pde.intervals`."""
-        trained = [p for p in self.net.parameters() if p.requires_grad]
+        trained = self.trained
         # The equation binds the net between its points too if they are more than the parameters.
         many = unit_points(max(2000, 4 * sum(p.numel() for p in trained)), "sobol", 0)
         rows, unknown = self.residuals(self.net, self.placed(many)), self.net.unknown
