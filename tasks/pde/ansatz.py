@@ -62,6 +62,7 @@ class Ansatz(nn.Module):
         if both := set(self.waves) & {*self.periodic, *self.neumann}:
             raise InputError(f"model.waves: expected {min(both)} in no other features, got it in two; leave one out")
         self.net, self.problem, self.hard_conditions = net, problem, hard_conditions
+        self.continued: dict[str, float] = {}  # constants that are not at their own values yet
         self.unknown = nn.ParameterDict({name: nn.Parameter(torch.tensor(v)) for name, v in (unknown or {}).items()})
 
     def forward(self, x: Jet) -> Jet:
@@ -80,7 +81,11 @@ class Ansatz(nn.Module):
 
     def constants(self, points: int) -> dict[str, Any]:
         """The problem's constants, those that are sought as [N], one copy a point."""
-        return {**self.problem.constants, **{name: per_point(p, points) for name, p in self.unknown.items()}}
+        return {
+            **self.problem.constants,
+            **self.continued,
+            **{name: per_point(p, points) for name, p in self.unknown.items()},
+        }
 
     def _symmetric(self, x: Jet, left: list[tuple[str, Symmetry]]) -> Any:
         if not left:

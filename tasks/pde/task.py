@@ -10,6 +10,7 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from tasks.pde.ansatz import Ansatz, Symmetry, refuse_unfit
+from tasks.pde.continuation import Continuation
 from tasks.pde.data import unit_points
 from tasks.pde.explain import found_constants, solution_sections
 from tasks.pde.explain_page import explanation
@@ -50,6 +51,7 @@ class PhysicsInformed(TaskModule):
         causal: weights of the equation's points by time.
         sampling: keep those of a batch's points where the residual or its leverage is large.
         marching: begin with the first times.
+        continuation: begin with another value of a constant.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -71,6 +73,7 @@ class PhysicsInformed(TaskModule):
         causal: Causal | None = None,
         sampling: Adaptive | None = None,
         marching: TimeMarching | None = None,
+        continuation: Continuation | None = None,
         **kwargs: Any,
     ):
         ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown, waves)
@@ -86,7 +89,9 @@ class PhysicsInformed(TaskModule):
             )
         terms = ("equation", *self.conditions, *(["data"] if measurements else []))
         self.balance = Balance(terms, weights, weighting, causal, problem.bounds)
-        self.sampling, self.marching = sampling, marching
+        self.sampling, self.marching, self.continuation = sampling, marching, continuation
+        if continuation:
+            continuation.check(problem, unknown or {})
         self._time = time_column(problem.coordinates, self.net.halved) if marching else None
         refuse_unfit(ansatz)
         self._prepared: dict[str, Tensor] | None = None
@@ -142,11 +147,14 @@ class PhysicsInformed(TaskModule):
         """See `TaskModule`; weights of single points belong to the step's points alone."""
         super().on_train_batch_end(outputs, batch, batch_idx)
         self._trained_points = self._prepared["equation"] if self._prepared else None
-        self._prepared = None
+        self._prepared, self.net.continued = None, {}
         self.balance.forget_points()
 
     def _points_of_step(self, batch: Tensor) -> dict[str, Tensor]:
         step = self.trainer.global_step
+        if self.continuation:
+            name = self.continuation.constant
+            self.net.continued = {name: self.continuation.value(self.problem.constants[name], step)}
         if self.marching:
             batch = self.marching.windowed(batch, self._time, step)
         points = self.placed(batch)
