@@ -267,9 +267,12 @@ def test_waves_enter_beside_their_coordinate():
         ({"waves": {"y": 2}}, "model.waves: expected letters among t, x, got y"),
         ({"waves": {"x": 2}, "periodic": {"x": 1}}, "model.waves: expected x in no other features"),
         ({"waves": {"x": 2}, "neumann": {"x": 1}}, "model.waves: expected x in no other features"),
+        ({"waves": {"x": 0}}, "model.waves: expected 1 harmonic of x or more, got 0; leave x out"),
+        ({"periodic": {"t": 0}}, "model.periodic: expected 1 harmonic of t"),
+        ({"neumann": {"x": -2}}, "model.neumann: expected 1 harmonic of x or more, got -2"),
     ],
 )
-def test_waves_that_cannot_be(structure, says):
+def test_features_that_cannot_be(structure, says):
     with pytest.raises(InputError, match=says):
         Ansatz(MLP(), Advection(), True, **structure)
 
