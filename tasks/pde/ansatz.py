@@ -34,8 +34,8 @@ class Ansatz(nn.Module):
         unknown: name of a constant that is to be found -> its first guess.
 
     Raises:
-        InputError: a letter that is no coordinate, or with two structures that exclude each other; a name that is no
-            constant.
+        InputError: a letter that is no coordinate, or with two structures that exclude each other, or harmonics below
+            1; a name that is no constant.
     """
 
     def __init__(
@@ -54,12 +54,15 @@ class Ansatz(nn.Module):
         self.waves = waves or {}
         for option in ("symmetry", "periodic", "neumann", "waves"):
             _refuse_unknown(f"model.{option}", "letters", getattr(self, option), problem.coordinates)
+        for option in ("periodic", "neumann", "waves"):
+            _refuse_no_harmonics(f"model.{option}", getattr(self, option))
         _refuse_unknown("model.unknown", "constants", unknown or {}, tuple(problem.constants))
         if both := set(self.neumann) & {*self.periodic, *self.symmetry}:
             raise InputError(f"model.neumann: expected {min(both)} in no other structure, got it in two; leave one out")
         if both := set(self.waves) & {*self.periodic, *self.neumann}:
             raise InputError(f"model.waves: expected {min(both)} in no other features, got it in two; leave one out")
         self.net, self.problem, self.hard_conditions = net, problem, hard_conditions
+        self.continued: dict[str, float] = {}  # constants that are not at their own values yet
         self.unknown = nn.ParameterDict({name: nn.Parameter(torch.tensor(v)) for name, v in (unknown or {}).items()})
 
     def forward(self, x: Jet) -> Jet:
@@ -78,7 +81,11 @@ class Ansatz(nn.Module):
 
     def constants(self, points: int) -> dict[str, Any]:
         """The problem's constants, those that are sought as [N], one copy a point."""
-        return {**self.problem.constants, **{name: per_point(p, points) for name, p in self.unknown.items()}}
+        return {
+            **self.problem.constants,
+            **self.continued,
+            **{name: per_point(p, points) for name, p in self.unknown.items()},
+        }
 
     def _symmetric(self, x: Jet, left: list[tuple[str, Symmetry]]) -> Any:
         if not left:
@@ -142,3 +149,9 @@ def _multiples(count: int, dtype: torch.dtype) -> Tensor:
 def _refuse_unknown(key: str, what: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
     if unknown := set(given) - set(known):
         raise InputError(f"{key}: expected {what} among {', '.join(known)}, got {min(unknown)}; mend the recipe")
+
+
+def _refuse_no_harmonics(key: str, harmonics: dict[str, int]) -> None:
+    for letter, count in harmonics.items():
+        if count < 1:
+            raise InputError(f"{key}: expected 1 harmonic of {letter} or more, got {count}; leave {letter} out")

@@ -52,7 +52,7 @@ def solution_sections(task: "PhysicsInformed") -> list[Section]:
             ),
             heat_map(_grid(error_N, reference.grid), rows, columns, True, task.problem.coordinates[1], "Its error."),
         ]
-        sections.append(Section(f"Solution {name}", lead, [*maps, _cuts(task, found_N, expected_N)]))
+        sections.append(Section(f"Solution {name}", lead, [*maps, _cuts(task, name, found_N, expected_N)]))
     lead = (
         "Absolute residual of the equation on the reference's grid, points that training did not choose. A residual "
         "that is small everywhere but in a thin layer is the sign of a low loss with a wrong answer."
@@ -77,7 +77,7 @@ def _curves(task: "PhysicsInformed") -> list[Section]:
     return sections
 
 
-def _cuts(task: "PhysicsInformed", found_N: torch.Tensor, expected_N: torch.Tensor):
+def _cuts(task: "PhysicsInformed", name: str, found_N: torch.Tensor, expected_N: torch.Tensor):
     first, second = (np.linspace(*task.problem.bounds[c], n) for c, n in _axes(task))
     found, expected = _grid(found_N, task.reference.grid), _grid(expected_N, task.reference.grid)
     lines = {}
@@ -86,7 +86,7 @@ def _cuts(task: "PhysicsInformed", found_N: torch.Tensor, expected_N: torch.Tens
         label = f"{task.problem.coordinates[0]} = {first[row]:.2f}"
         lines[label] = (second, found[row])
         lines[f"{label}, reference"] = (second, expected[row])
-    return line_chart(lines, task.problem.coordinates[1], "u", caption="Cuts; a reference that is met is covered.")
+    return line_chart(lines, task.problem.coordinates[1], name, caption="Cuts; a reference that is met is covered.")
 
 
 def _axes(task: "PhysicsInformed") -> list[tuple[str, int]]:

@@ -131,7 +131,10 @@ def _columns_of(path: Path) -> dict[str, Tensor]:
 def _csv(path: Path) -> dict[str, np.ndarray]:
     with path.open(encoding="utf-8-sig") as file:
         names = [name.strip() for name in file.readline().split(",")]
-        rows = np.loadtxt(file, delimiter=",", ndmin=2)
+        lines = [line for line in file if line.strip()]
+    if not lines:
+        raise ValueError("no rows of numbers")
+    rows = np.loadtxt(lines, delimiter=",", ndmin=2)
     return dict(zip(names, rows.T, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Which points of a batch a step uses: those where the residual is large, those of the times that are due.
+"""Which points of a batch a step uses: where the residual is large, where the fit hangs on it, the times that are due.
 
 Nothing here has a state: every choice is a function of the batch, the parameters and the step, so that a resumed run
 makes the same ones.
@@ -6,21 +6,25 @@ makes the same ones.
 Legend: N = candidates, D = coordinates, E = equations.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from zoo.derivatives import residual_jacobian
 from zoo.errors import InputError
+from zoo.probes import ridge_leverage_scores
 
 
-def adaptive_probabilities(rows_NE: Tensor, power: float, floor: float) -> Tensor:
-    """[N]: p ~ |r|^power / mean(|r|^power) + floor; uniform where all residuals are zero.
+def adaptive_probabilities(sizes_N: Tensor, power: float, floor: float) -> Tensor:
+    """[N]: p ~ size^power / mean(size^power) + floor; uniform where all sizes are zero.
 
-    >>> adaptive_probabilities(torch.tensor([[0.0], [2.0]]), 1.0, 1.0).tolist()
+    >>> adaptive_probabilities(torch.tensor([0.0, 2.0]), 1.0, 1.0).tolist()
     [0.25, 0.75]
     """
-    sizes_N = rows_NE.double().norm(dim=1) ** power
+    sizes_N = sizes_N.double() ** power
     ratios_N = sizes_N / sizes_N.mean().clamp(min=torch.finfo(torch.float64).tiny) + floor
     return ratios_N / ratios_N.sum() if bool(ratios_N.any()) else torch.full_like(ratios_N, 1 / len(ratios_N))
 
@@ -31,52 +35,94 @@ def generator_of(unit_ND: Tensor) -> torch.Generator:
     return torch.Generator().manual_seed(bits % 2**62)
 
 
-@dataclass(frozen=True)
-class ResidualAdaptive:
-    """Of the candidates that a batch is, keep a share, drawn without replacement with p ~ |r|^power / mean + floor.
+class Adaptive(ABC):
+    """Of the candidates that a batch is, keep a share, drawn without replacement with p ~ size^power / mean + floor.
 
-    RAD of Wu, Zhu, Tan, Kartha and Lu (2023), at every step in place of every thousand. `data.points` are the
-    candidates; their residuals cost one evaluation.
+    `data.points` are the candidates; which of them are wanted is looked at anew every step.
 
     Args:
         keep: share of the candidates.
-        power: k of the paper; larger ones crowd the points more.
-        floor: c of the paper; larger ones spread them.
+        power: of the sizes; larger ones crowd the points more.
+        floor: larger ones spread them.
 
     Raises:
         InputError: a number out of its range.
     """
 
-    keep: float = 0.25
-    power: float = 1.0
-    floor: float = 1.0
-
-    def __post_init__(self):
-        if not 0 < self.keep < 1 or self.power <= 0 or self.floor < 0:
+    def __init__(self, keep: float = 0.25, power: float = 1.0, floor: float = 1.0):
+        if not 0 < keep < 1 or power <= 0 or floor < 0:
             raise InputError(
                 "model.sampling: expected keep between 0 and 1, power above 0 and floor of 0 or more, got "
-                f"{self.keep}, {self.power} and {self.floor}; mend the recipe"
+                f"{keep}, {power} and {floor}; mend the recipe"
             )
+        self.keep, self.power, self.floor = keep, power, floor
+
+    @abstractmethod
+    def sizes(self, rows: Callable[[], Tensor], parameters: Sequence[Tensor]) -> Tensor:
+        """[N], 0 or more: how much each candidate is wanted.
+
+        Args:
+            rows: computes the candidates' residuals [N, E].
+            parameters: those that are trained.
+        """
 
     def count(self, candidates: int) -> int:
         """How many are kept."""
         return max(1, round(self.keep * candidates))
 
-    def chosen(self, rows_NE: Tensor, unit_ND: Tensor) -> Tensor:
-        """Indices of the candidates that are kept.
-
-        Args:
-            rows_NE: their residuals.
-            unit_ND: the batch that they come from.
-        """
-        if not bool(rows_NE.isfinite().all()):
+    def chosen(self, rows: Callable[[], Tensor], parameters: Sequence[Tensor], unit_ND: Tensor) -> Tensor:
+        """Indices of the candidates that are kept; arguments of `sizes`, and the batch that they come from."""
+        sizes_N = self.sizes(rows, parameters)
+        if not bool(sizes_N.isfinite().all()):
             raise InputError(
                 "equation: expected finite residuals, got NaN or infinity; mend the equation, or learn more slowly"
             )
         # With a floor of zero a candidate of zero probability may have to fill up.
-        probabilities_N = adaptive_probabilities(rows_NE, self.power, self.floor).cpu().clamp(min=1e-12)
-        drawn = torch.multinomial(probabilities_N, self.count(len(rows_NE)), generator=generator_of(unit_ND))
-        return drawn.sort().values.to(rows_NE.device)
+        probabilities_N = adaptive_probabilities(sizes_N, self.power, self.floor).cpu().clamp(min=1e-12)
+        drawn = torch.multinomial(probabilities_N, self.count(len(sizes_N)), generator=generator_of(unit_ND))
+        return drawn.sort().values.to(sizes_N.device)
+
+
+class ResidualAdaptive(Adaptive):
+    """Candidates by the size of their residuals, which cost one evaluation; arguments of `Adaptive`.
+
+    RAD of Wu, Zhu, Tan, Kartha and Lu (2023), with its k and c, at every step in place of every thousand.
+    """
+
+    def sizes(self, rows: Callable[[], Tensor], parameters: Sequence[Tensor]) -> Tensor:
+        """[N]: |r|."""
+        with torch.no_grad():
+            return rows().norm(dim=1)
+
+
+class LeverageAdaptive(Adaptive):
+    """Candidates by the leverage of their residuals' Jacobian: those without which the fit would be another one.
+
+    The leverages of a point's equations are added up. Drawn by them, about P log P points fit P parameters linearly
+    as well as all candidates do, where uniform points can miss a direction that few of them see (Drineas, Mahoney and
+    Muthukrishnan 2006; Cohen and Migliorati 2017). The rows are not weighed by 1 / p: the mean square is that of the
+    drawn points, as with `ResidualAdaptive`. It costs the Jacobian of all candidates and a factorisation of its J'J.
+
+    Args:
+        keep: share of the candidates.
+        power: of the scores.
+        floor: larger ones spread the points; 0 draws by leverage alone.
+        ridge: directions below this share of the trace of J'J count less.
+
+    Raises:
+        InputError: a number out of its range.
+    """
+
+    def __init__(self, keep: float = 0.25, power: float = 1.0, floor: float = 0.1, ridge: float = 1e-9):
+        super().__init__(keep, power, floor)
+        if ridge <= 0:
+            raise InputError(f"model.sampling.ridge: expected more than 0, got {ridge}; 1e-9 is the default")
+        self.ridge = ridge
+
+    def sizes(self, rows: Callable[[], Tensor], parameters: Sequence[Tensor]) -> Tensor:
+        """[N]: leverage scores."""
+        rows_NE, jacobian_RP = residual_jacobian(rows, parameters)
+        return ridge_leverage_scores(jacobian_RP, self.ridge).view(len(rows_NE), -1).sum(1)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from tasks.pde.ansatz import Ansatz, Symmetry, refuse_unfit
+from tasks.pde.continuation import Continuation
 from tasks.pde.data import unit_points
 from tasks.pde.explain import found_constants, solution_sections
 from tasks.pde.explain_page import explanation
@@ -18,7 +19,7 @@ from tasks.pde.intervals import constants_estimate, half_widths
 from tasks.pde.measurements import Measured, Measurements
 from tasks.pde.problem import Condition, Problem, Reference
 from tasks.pde.residuals import condition_rows, equation_rows, observed_rows
-from tasks.pde.sampling import ResidualAdaptive, TimeMarching, time_column
+from tasks.pde.sampling import Adaptive, TimeMarching, time_column
 from tasks.pde.weights import Balance, Causal, Terms, Weighting
 from zoo.errors import InputError
 from zoo.reports import Section
@@ -48,8 +49,9 @@ class PhysicsInformed(TaskModule):
         weights: term ("equation", a condition's name, "data") -> factor of its mean square; 1 by default.
         weighting: rule of `tasks.pde.weights` that finds factors during training; they multiply `weights`.
         causal: weights of the equation's points by time.
-        sampling: keep those of a batch's points where the residual is large.
+        sampling: keep those of a batch's points where the residual or its leverage is large.
         marching: begin with the first times.
+        continuation: begin with another value of a constant.
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -69,8 +71,9 @@ class PhysicsInformed(TaskModule):
         weights: dict[str, float] | None = None,
         weighting: Weighting | None = None,
         causal: Causal | None = None,
-        sampling: ResidualAdaptive | None = None,
+        sampling: Adaptive | None = None,
         marching: TimeMarching | None = None,
+        continuation: Continuation | None = None,
         **kwargs: Any,
     ):
         ansatz = Ansatz(net, problem, hard_conditions, symmetry, periodic, neumann, unknown, waves)
@@ -86,7 +89,9 @@ class PhysicsInformed(TaskModule):
             )
         terms = ("equation", *self.conditions, *(["data"] if measurements else []))
         self.balance = Balance(terms, weights, weighting, causal, problem.bounds)
-        self.sampling, self.marching = sampling, marching
+        self.sampling, self.marching, self.continuation = sampling, marching, continuation
+        if continuation:
+            continuation.check(problem, unknown or {})
         self._time = time_column(problem.coordinates, self.net.halved) if marching else None
         refuse_unfit(ansatz)
         self._prepared: dict[str, Tensor] | None = None
@@ -120,6 +125,11 @@ class PhysicsInformed(TaskModule):
             self._reference = self.problem.reference()
         return self._reference
 
+    @property
+    def trained(self) -> list[Tensor]:
+        """The net's parameters that are."""
+        return [p for p in self.net.parameters() if p.requires_grad]
+
     @cached_property
     def measured(self) -> Measured:
         """The measurements, read once."""
@@ -137,18 +147,20 @@ class PhysicsInformed(TaskModule):
         """See `TaskModule`; weights of single points belong to the step's points alone."""
         super().on_train_batch_end(outputs, batch, batch_idx)
         self._trained_points = self._prepared["equation"] if self._prepared else None
-        self._prepared = None
+        self._prepared, self.net.continued = None, {}
         self.balance.forget_points()
 
     def _points_of_step(self, batch: Tensor) -> dict[str, Tensor]:
         step = self.trainer.global_step
+        if self.continuation:
+            name = self.continuation.constant
+            self.net.continued = {name: self.continuation.value(self.problem.constants[name], step)}
         if self.marching:
             batch = self.marching.windowed(batch, self._time, step)
         points = self.placed(batch)
         if self.sampling:
-            with torch.no_grad():
-                rows_NE = self._rows(self.net, "equation", points["equation"])
-            points["equation"] = points["equation"][self.sampling.chosen(rows_NE, batch)]
+            rows = partial(self._rows, self.net, "equation", points["equation"])
+            points["equation"] = points["equation"][self.sampling.chosen(rows, self.trained, batch)]
         if not self.balance.idle:
             self.balance.update(step, self.terms(points), points)
             self.monitor.add(step, self.balance.readings())
@@ -156,7 +168,7 @@ class PhysicsInformed(TaskModule):
 
     def terms(self, points: dict[str, Tensor]) -> Terms:
         """The terms of the loss before any weight, as rules of weighting look at them."""
-        return Terms(self._mean_rows(self.net, points), [p for p in self.net.parameters() if p.requires_grad])
+        return Terms(self._mean_rows(self.net, points), self.trained)
 
     def placed(self, unit_ND: Tensor) -> dict[str, Tensor]:
         """Name of a term -> the points [N, D] at which it is held."""
@@ -220,7 +232,7 @@ class PhysicsInformed(TaskModule):
 
     def interval_half_widths(self) -> dict[str, float]:
         """Half of the 95 % confidence interval of every constant that is sought; see `tasks.pde.intervals`."""
-        trained = [p for p in self.net.parameters() if p.requires_grad]
+        trained = self.trained
         # The equation binds the net between its points too if they are more than the parameters.
         many = unit_points(max(2000, 4 * sum(p.numel() for p in trained)), "sobol", 0)
         rows, unknown = self.residuals(self.net, self.placed(many)), self.net.unknown

@@ -19,7 +19,7 @@ BARS = {
     "burgers, 30 s": ("burgers", ["--trainer.max_epochs=11"], 1e-5, 30),
     "burgers": ("burgers", [], 1e-6, 90),
     "burgers without its symmetry": ("burgers", ["--model.symmetry=null", "--trainer.max_epochs=14"], 1e-4, 60),
-    "poisson": ("poisson", ["--trainer.max_epochs=8"], 1e-8, 5),
+    "poisson": ("poisson", [], 1e-8, 5),
     "poisson_features": ("poisson_features", [], 1e-12, 10),
     "heat": ("heat", [], 1e-6, 60),
     "heat_features": ("heat_features", [], 1e-9, 60),
@@ -35,6 +35,7 @@ BARS = {
     "cavity": ("cavity", [], 2e-3, 600),
     "robertson": ("robertson", [], 1e-4, 60),
     "poisson_5d": ("poisson_5d", [], 1e-8, 60),
+    "l_shape": ("l_shape", [], 2e-3, 60),
     "burgers_discrete": ("burgers_discrete", [], 8e-4, float("inf")),
 }
 

@@ -48,6 +48,17 @@ class Factor:
                 total = total + (product_GF if d == c else 2 * product_GF)
         return total.flatten().clamp(min=0)
 
+    def sums(self, members_KM: Tensor, signs_KM: Tensor) -> Tensor:
+        """[K, G * F]: signed sums over M of the block's rows each, for the price of `transposed_times`."""
+        k = len(members_KM)
+        deltas_KMG = (
+            (self.deltas_CNG[:, members_KM] * signs_KM[None, :, :, None])
+            .transpose(0, 1)
+            .reshape(k, -1, self.deltas_CNG.shape[2])
+        )
+        inputs_KMF = self.inputs_CNF[:, members_KM].transpose(0, 1).reshape(k, -1, self.inputs_CNF.shape[2])
+        return (deltas_KMG.transpose(1, 2) @ inputs_KMF).flatten(1)
+
     def dense(self) -> Tensor:
         """[N, G * F]: the block itself."""
         return torch.einsum("cng,cnf->ngf", self.deltas_CNG, self.inputs_CNF).flatten(1)
@@ -80,6 +91,28 @@ class JacobianProducts:
         for factor in self.factors:
             total_P[factor.columns] += factor.squares()
         return total_P
+
+    def row_sums(self, sums: int, generator: torch.Generator) -> Tensor:
+        """[K, P]: S J, every row of J in one sum with a random sign; the rows themselves if K is as many.
+
+        Rows of one term and residual are summed among themselves, each with its share of the sums, one at least: K is
+        `sums` up to rounding.
+
+        Args:
+            sums: K, at most R.
+            generator: on the CPU.
+        """
+        parts = list(dict.fromkeys((f.rows.start, f.rows.stop, f.rows.step or 1) for f in self.factors))
+        drawn, start = {}, 0
+        for part in parts:
+            count = max(1, round(sums * len(range(*part)) / self.shape[0]))
+            drawn[part] = (slice(start, start + count), *_memberships(len(range(*part)), count, generator))
+            start += count
+        out_KP = self.factors[0].deltas_CNG.new_zeros(start, self.shape[1])
+        for factor in self.factors:
+            place, members_KM, signs_KM = drawn[(factor.rows.start, factor.rows.stop, factor.rows.step or 1)]
+            out_KP[place, factor.columns] += factor.sums(members_KM, signs_KM.to(out_KP))
+        return out_KP
 
     def column_blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """(columns, J[:, columns]), one parameter tensor after the other, so that never more than one is held."""
@@ -124,3 +157,13 @@ def stacked(parts: Sequence[JacobianProducts]) -> JacobianProducts:
             factors.append(replace(factor, rows=rows))
         start += part.shape[0]
     return JacobianProducts((start, parts[0].shape[1]), tuple(factors))
+
+
+def _memberships(rows: int, sums: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """(which rows [K, M] a sum has, their signs [K, M], zero where one has less than M), all sums of one size or one
+    less."""
+    most = -(-rows // sums)
+    order = torch.cat([torch.randperm(rows, generator=generator), torch.zeros(most * sums - rows, dtype=torch.long)])
+    signs = 2.0 * torch.randint(2, (most * sums,), generator=generator) - 1
+    signs[rows:] = 0
+    return order.view(most, sums).t(), signs.view(most, sums).t()

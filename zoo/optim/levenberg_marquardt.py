@@ -1,20 +1,19 @@
 """Levenberg-Marquardt with geodesic acceleration, for losses that are sums of squares."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import Optimizer
 
 from zoo.errors import InputError
 from zoo.optim.clipping import positive
+from zoo.optim.flat import parameter_vector, trained_parameters
+from zoo.optim.linearised import Linearised, linearised
 from zoo.optim.normal import NormalSystem
 from zoo.optim.orthogonal import OrthogonalSystem
-
-# () -> (residuals [R], Jacobian [R, P]) with gradients on, (residuals [R], None) under torch.no_grad()
-Residuals = Callable[[], tuple[Tensor, Tensor | None]]
+from zoo.optim.trials import damped_step
 
 
 class LevenbergMarquardt(Optimizer):
@@ -93,80 +92,23 @@ class LevenbergMarquardt(Optimizer):
         super().__init__(params, defaults)
         self.readings: dict[str, float] = {}
 
-    @property
-    def parameters(self) -> list[Tensor]:
-        """Those that are trained, in the order of the Jacobian's columns."""
-        return [p for group in self.param_groups for p in group["params"] if p.requires_grad]
-
     @torch.no_grad()
-    def step(self, closure: Residuals | None = None) -> Tensor:
+    def step(self, closure: Linearised | None = None) -> Tensor:
         """One step; returns |r|^2 before it.
 
         `self.readings` then holds damping, gain ratio (actual over predicted decrease), acceleration ratio and trials.
         """
-        if closure is None:
-            raise InputError("LevenbergMarquardt.step: expected a closure that returns residuals, got none; pass one")
-        with torch.enable_grad():
-            residuals_R, jacobian_RP = closure()
-        if jacobian_RP is None or jacobian_RP.shape != (len(residuals_R), sum(p.numel() for p in self.parameters)):
-            raise InputError(
-                f"LevenbergMarquardt.step: expected a Jacobian [{len(residuals_R)}, parameters], got "
-                f"{None if jacobian_RP is None else list(jacobian_RP.shape)}; mend the closure"
-            )
-        group, state = self.param_groups[0], self.state[self.param_groups[0]["params"][0]]
-        damping = float(state.get("damping", group["damping"]))
-        before_P = parameters_to_vector(self.parameters)
+        residuals_R, jacobian_RP = linearised(closure, self)
+        parameters, group = trained_parameters(self), self.param_groups[0]
+        state = self.state[group["params"][0]]
+        before_P, damping = parameter_vector(parameters), float(state.get("damping", group["damping"]))
         linear = _Linear.of(residuals_R, jacobian_RP, group["orthogonal"], _earlier(group["memory"], state))
-        readings = {"damping": damping, "gain_ratio": 0.0, "acceleration": 0.0, "trials": 0.0}
-        for trial in range(group["trials"]):
-            taken = self._try(closure, linear, before_P, damping, readings)
-            readings |= {"damping": damping, "trials": trial + 1.0}
-            if taken:
-                damping *= _change(readings, group)
-                break
-            damping *= group["grow"]
-        else:
-            vector_to_parameters(before_P, self.parameters)
-        state["damping"] = min(max(damping, 1e-20), 1e20)
+        state["damping"], self.readings = damped_step(closure, linear, parameters, damping, group)
         if group["memory"]:
-            moved_P = parameters_to_vector(self.parameters) - before_P
+            moved_P = parameter_vector(parameters) - before_P
             state["matrix"] = linear.system.matrix_PP
             state["gradient"] = linear.gradient_P + linear.system.matrix_PP @ moved_P
-        self.readings = readings
         return residuals_R.new_tensor(linear.cost)
-
-    def _try(self, closure: Residuals, linear: "_Linear", before_P: Tensor, damping: float, readings: dict) -> bool:
-        """Move the parameters by one trial step; whether it may stay."""
-        group = self.param_groups[0]
-        delta_P = linear.step(damping)
-        if delta_P is None:
-            return False
-        move_P = delta_P
-        if group["accelerate"]:
-            bent_P = linear.system.solve(-self._second(closure, linear, before_P, delta_P), damping)
-            readings["acceleration"] = float(bent_P.norm()) / max(float(delta_P.norm()), 1e-300)
-            if not readings["acceleration"] <= group["bend"]:  # NaN is refused too
-                return False
-            move_P = delta_P + 0.5 * bent_P
-        vector_to_parameters(before_P + move_P, self.parameters)
-        trial_R, _ = closure()
-        gain = linear.cost - float(trial_R @ trial_R) + linear.earlier.gain(move_P)
-        readings["gain_ratio"] = gain / max(linear.predicted(delta_P), 1e-300)
-        return gain > 0
-
-    def _second(self, closure: Residuals, linear: "_Linear", before_P: Tensor, delta_P: Tensor) -> Tensor:
-        # r'' by a forward difference of the residuals minus their linear part; 0.1 is the authors' step.
-        h = 0.1
-        vector_to_parameters(before_P + h * delta_P, self.parameters)
-        moved_R, _ = closure()
-        return (2 / h) * ((moved_R - linear.residuals_R) / h - linear.jacobian_RP @ delta_P)
-
-
-def _change(readings: dict[str, float], group: dict) -> float:
-    """Factor of the damping after a step that was taken."""
-    if readings["gain_ratio"] > 0.75 and readings["acceleration"] < 0.5 * group["bend"]:
-        return group["shrink"]
-    return group["grow"] if readings["gain_ratio"] < 0.25 else 1.0
 
 
 @dataclass(frozen=True)
@@ -210,13 +152,25 @@ class _Linear:
         """Half the gradient of the objective, earlier batches included."""
         return self.jacobian_RP.t() @ self.residuals_R + self.earlier.gradient_P
 
-    def step(self, damping: float) -> Tensor | None:
+    def velocity(self, damping: float) -> Tensor | None:
         """The damped Gauss-Newton step, or None where rounding makes the matrix indefinite."""
         if isinstance(self.system, NormalSystem):
             return self.system.solve_normal(-self.gradient_P, damping)
         return self.system.solve(-self.residuals_R, damping)
 
-    def predicted(self, delta_P: Tensor) -> float:
+    def solve(self, b_R: Tensor, damping: float) -> Tensor | None:
+        """The system for another right-hand side."""
+        return self.system.solve(b_R, damping)
+
+    def image(self, delta_P: Tensor) -> Tensor:
+        """J delta."""
+        return self.jacobian_RP @ delta_P
+
+    def predicted(self, delta_P: Tensor, image_R: Tensor) -> float:
         """By how much the linear model says a step lowers the objective."""
-        linear_R = self.residuals_R + self.jacobian_RP @ delta_P
+        linear_R = self.residuals_R + image_R
         return self.cost - float(linear_R @ linear_R) + self.earlier.gain(delta_P)
+
+    def gain(self, move_P: Tensor, trial_R: Tensor) -> float:
+        """By how much a move lowers it."""
+        return self.cost - float(trial_R @ trial_R) + self.earlier.gain(move_P)

@@ -1,6 +1,5 @@
 """Levenberg-Marquardt for nets whose Jacobian or normal equations do not fit: the Jacobian is products only."""
 
-import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -11,20 +10,28 @@ from torch.optim import Optimizer
 from zoo.errors import InputError
 from zoo.optim.clipping import positive
 from zoo.optim.damped_least_squares import KernelSystem, by_conjugate_gradients
-from zoo.optim.flat import parameter_vector, trained_parameters, write_vector
+from zoo.optim.flat import trained_parameters
 from zoo.optim.linearised import Linearised, linearised
 from zoo.optim.nystrom import inverse_near, nystrom
+from zoo.optim.sketch import sketched_directions
+from zoo.optim.trials import damped_step
 
 Space = Literal["parameters", "residuals", "auto"]
+Preconditioner = Literal["nystrom", "sketch"]
 
 
 class MatrixFreeLevenbergMarquardt(Optimizer):
     """(J'J + damping D) delta = -J'r, D = diag(J'J), without J'J; then w + delta + a / 2 as `LevenbergMarquardt`.
 
-    In the space of parameters by conjugate gradients, preconditioned by D (Jacobi) and a randomised Nystrom
-    approximation of what D leaves: memory of `rank` vectors. In the space of residuals by Cholesky of
-    J D^-1 J' + damping, delta = -D^-1 J' (...)^-1 r: R^2 numbers and R^3 / 3 operations, exact, and the better choice
-    where points are fewer than parameters.
+    In the space of parameters by conjugate gradients, preconditioned by D (Jacobi) and a randomised approximation of
+    what D leaves: memory of `rank` vectors. In the space of residuals by Cholesky of J D^-1 J' + damping,
+    delta = -D^-1 J' (...)^-1 r: R^2 numbers and R^3 / 3 operations, exact, and the better choice where points are
+    fewer than parameters.
+
+    With `preconditioner: sketch` the approximation is that of J by random sums of its rows, which cost one product
+    with J' however many there are. Then `iterations: 1` is the sketched Gauss-Newton step: the sketch's in place of
+    J'J, the gradient exact, and its length that which is best for J itself (Pilanci and Wainwright 2017); more
+    iterations make it the exact step. With as many sums as residuals it is exact at once.
 
     Args:
         params: parameters, all of one dtype; float64 is meant.
@@ -37,8 +44,9 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
         trials: refused trials before the step is given up, parameters as before.
         tolerance: relative accuracy of the conjugate gradients.
         iterations: of the conjugate gradients, at most.
-        rank: of their Nystrom preconditioner, as many products with J'J a step; 0 is Jacobi alone.
-        seed: of its test vectors.
+        rank: of their preconditioner; 0 is Jacobi alone.
+        seed: of its random numbers.
+        preconditioner: Nystrom's, as many products with J'J a step as its rank, or as many sums of rows of J.
 
     Raises:
         InputError: an argument out of its range; `step` without residuals and Jacobian.
@@ -61,8 +69,11 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
         iterations: int = 200,
         rank: int = 50,
         seed: int = 0,
+        preconditioner: Preconditioner = "nystrom",
     ):
         name = type(self).__name__
+        if preconditioner not in ("nystrom", "sketch"):
+            raise InputError(f"{name}.preconditioner: expected nystrom or sketch, got {preconditioner}; choose one")
         if space not in ("parameters", "residuals", "auto"):
             raise InputError(f"{name}.space: expected parameters, residuals or auto, got {space}; choose one")
         if grow <= 1 or not 0 < shrink < 1 or not 0 < tolerance < 1 or min(trials, iterations, rank + 1) < 1:
@@ -85,6 +96,7 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
             "iterations": iterations,
             "rank": rank,
             "seed": seed,
+            "preconditioner": preconditioner,
         }
         super().__init__(params, defaults)
         self.readings: dict[str, float] = {}
@@ -99,57 +111,20 @@ class MatrixFreeLevenbergMarquardt(Optimizer):
         residuals_R, jacobian = linearised(closure, self)
         parameters, group = trained_parameters(self), self.param_groups[0]
         state = self.state[group["params"][0]]
-        damping, cost = float(state.get("damping", group["damping"])), float(residuals_R @ residuals_R)
-        self.readings = {"damping": damping, "gain_ratio": 0.0, "acceleration": 0.0, "trials": 0.0, "iterations": 0.0}
-        if not math.isfinite(cost):
-            return residuals_R.new_tensor(cost)
-        before_P, system = (
-            parameter_vector(parameters),
-            _System(residuals_R, jacobian, group, int(state.get("steps", 0))),
-        )
-        state["steps"] = state.get("steps", 0) + 1
-        for trial in range(group["trials"]):
-            self.readings |= {"damping": damping, "trials": trial + 1.0}
-            if self._try(closure, system, before_P, parameters, cost, damping):
-                damping *= group["shrink"]
-                break
-            damping *= group["grow"]
-        else:
-            write_vector(before_P, parameters)
-        state["damping"] = min(max(damping, 1e-20), 1e20)
-        self.readings["iterations"] = float(system.iterations)
-        return residuals_R.new_tensor(cost)
-
-    def _try(
-        self,
-        closure: Linearised,
-        system: "_System",
-        before_P: Tensor,
-        parameters: list[Tensor],
-        cost: float,
-        damping: float,
-    ) -> bool:
-        """Move the parameters by one trial step; whether it may stay."""
-        delta_P = system.solve(-system.residuals_R, damping)
-        if delta_P is None:
-            return False
-        image_R = system.jacobian @ delta_P
-        move_P, group = delta_P, self.param_groups[0]
-        if group["accelerate"]:
-            # r'' along delta by a forward difference minus the linear part; 0.1 is Transtrum and Sethna's step.
-            write_vector(before_P + 0.1 * delta_P, parameters)
-            second_R = 20 * ((closure()[0] - system.residuals_R) / 0.1 - image_R)
-            bent_P = system.solve(-second_R, damping)
-            self.readings["acceleration"] = float(bent_P.norm()) / max(float(delta_P.norm()), 1e-300)
-            if not self.readings["acceleration"] <= group["bend"]:  # NaN is refused too
-                return False
-            move_P = delta_P + 0.5 * bent_P
-        write_vector(before_P + move_P, parameters)
-        trial_R = closure()[0]
-        new_cost = float(trial_R @ trial_R)
-        predicted = -float((2 * system.residuals_R + image_R) @ image_R)
-        self.readings["gain_ratio"] = (cost - new_cost) / max(predicted, 1e-300)
-        return new_cost < cost
+        damping, steps = float(state.get("damping", group["damping"])), int(state.get("steps", 0))
+        if not residuals_R.isfinite().all():
+            self.readings = {
+                "damping": damping,
+                "gain_ratio": 0.0,
+                "acceleration": 0.0,
+                "trials": 0.0,
+                "iterations": 0.0,
+            }
+            return residuals_R @ residuals_R
+        system, state["steps"] = _System(residuals_R, jacobian, group, steps), steps + 1
+        state["damping"], readings = damped_step(closure, system, parameters, damping, group)
+        self.readings = {**readings, "iterations": float(system.iterations)}
+        return residuals_R.new_tensor(system.cost)
 
 
 class _System:
@@ -157,6 +132,7 @@ class _System:
 
     def __init__(self, residuals_R: Tensor, jacobian: Any, group: dict[str, Any], steps: int):
         self.residuals_R, self.jacobian, self.iterations = residuals_R, jacobian, 0
+        self.cost = float(residuals_R @ residuals_R)
         self._tolerance, self._limit = group["tolerance"], group["iterations"]
         squares_P = jacobian.column_squares()
         # A parameter without any effect still needs a pivot.
@@ -167,11 +143,30 @@ class _System:
         self._root_P, self._near = self._scale_P.sqrt(), None
         if group["rank"] and not in_residuals:
             generator = torch.Generator().manual_seed(group["seed"] * 1_000_003 + steps)
-            self._near = nystrom(self._scaled_gram, self._root_P, group["rank"], generator)
+            if group["preconditioner"] == "sketch":
+                self._near = sketched_directions(jacobian, self._root_P, group["rank"], generator)
+            else:
+                self._near = nystrom(self._scaled_gram, self._root_P, group["rank"], generator)
 
     def _scaled_gram(self, vector_P: Tensor) -> Tensor:
         """D^-1/2 J'J D^-1/2 v."""
         return (self.jacobian.t() @ (self.jacobian @ (vector_P / self._root_P))) / self._root_P
+
+    def velocity(self, damping: float) -> Tensor | None:
+        """The damped Gauss-Newton step."""
+        return self.solve(-self.residuals_R, damping)
+
+    def image(self, delta_P: Tensor) -> Tensor:
+        """J delta."""
+        return self.jacobian @ delta_P
+
+    def predicted(self, delta_P: Tensor, image_R: Tensor) -> float:
+        """By how much the linear model says a step lowers |r|^2."""
+        return -float((2 * self.residuals_R + image_R) @ image_R)
+
+    def gain(self, move_P: Tensor, trial_R: Tensor) -> float:
+        """By how much a move lowers it."""
+        return self.cost - float(trial_R @ trial_R)
 
     def solve(self, b_R: Tensor, damping: float) -> Tensor | None:
         """argmin |J x - b|^2 + damping x'Dx."""

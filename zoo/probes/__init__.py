@@ -2,7 +2,7 @@
 
 from zoo.probes.laplace import parameter_covariance, predictive_variance, residual_variance
 from zoo.probes.layers import LayerReadings, is_activation, watch_layers
-from zoo.probes.leverage import leverage_scores
+from zoo.probes.leverage import leverage_scores, ridge_leverage_scores
 from zoo.probes.ntk import ntk, ntk_trace, ntk_weights
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "parameter_covariance",
     "predictive_variance",
     "residual_variance",
+    "ridge_leverage_scores",
     "watch_layers",
 ]

@@ -4,6 +4,7 @@ from tasks.pde.problems.advection import Advection
 from tasks.pde.problems.allen_cahn import AllenCahn, AllenCahnLifted
 from tasks.pde.problems.burgers import Burgers
 from tasks.pde.problems.cavity import Cavity
+from tasks.pde.problems.cylinder_wake import CylinderWake
 from tasks.pde.problems.heat import Heat
 from tasks.pde.problems.helmholtz import Helmholtz
 from tasks.pde.problems.inverse_burgers import InverseBurgers
@@ -25,6 +26,7 @@ __all__ = [
     "AllenCahnLifted",
     "Burgers",
     "Cavity",
+    "CylinderWake",
     "Heat",
     "Helmholtz",
     "InverseBurgers",

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from tasks.pde.fields import Coordinates, Field
-from tasks.pde.problem import Condition, Problem, Reference
+from tasks.pde.problem import Reference
+from tasks.pde.problems.initial_value import InitialValue
 from tasks.pde.references import grid_of
 
 
-class Advection(Problem):
+class Advection(InitialValue):
     """u_t + beta u_x = 0 on t in [0, 1], x in [0, 2 pi], periodic; u(0, x) = sin(x); u = sin(x - beta t).
 
     The period is no condition at a point: it is built in by `periodic: {x: ...}`.
@@ -36,10 +37,6 @@ class Advection(Problem):
     def factor(self, x: Coordinates) -> Any:
         """Zero at the start, and one as soon as the wave has moved: t alone would ask the net for a wave over t."""
         return 1 - torch.exp(x.t * -self.constants["beta"])
-
-    def conditions(self) -> dict[str, Condition]:
-        """The initial condition."""
-        return {"initial": Condition(lambda u, points, **_: u.value - self.offset(points), {"t": 0.0})}
 
     def reference(self) -> Reference:
         """The exact solution."""

@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from tasks.pde.fields import Coordinates, Field
-from tasks.pde.problem import Condition, Problem, Reference
+from tasks.pde.problem import Reference
+from tasks.pde.problems.initial_value import InitialValue
 from tasks.pde.references import axes_of, grid_of, korteweg_de_vries
 
 
-class KortewegDeVries(Problem):
+class KortewegDeVries(InitialValue):
     """u_t + u u_x + 0.0025 u_xxx = 0 on t in [0, 1], x in [-1, 1], periodic; u(0, x) = cos(pi x).
 
-    The period is no condition at a point: it is built in by `periodic: {x: ...}`.
+    The period is built in by `model.periodic: {x: ...}`.
     """
 
     bounds = {"t": (0.0, 1.0), "x": (-1.0, 1.0)}
@@ -29,14 +30,6 @@ class KortewegDeVries(Problem):
     def offset(self, x: Coordinates) -> Any:
         """The initial condition."""
         return torch.cos(x.x * math.pi)
-
-    def factor(self, x: Coordinates) -> Any:
-        """Zero at the start."""
-        return x.t
-
-    def conditions(self) -> dict[str, Condition]:
-        """The initial condition."""
-        return {"initial": Condition(lambda u, points, **_: u.value - self.offset(points), {"t": 0.0})}
 
     def reference(self) -> Reference:
         """By ETDRK4."""

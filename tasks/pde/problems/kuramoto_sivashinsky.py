@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from tasks.pde.fields import Coordinates, Field
-from tasks.pde.problem import Condition, Problem, Reference
+from tasks.pde.problem import Reference
+from tasks.pde.problems.initial_value import InitialValue
 from tasks.pde.references import axes_of, grid_of, kuramoto_sivashinsky
 
 
-class KuramotoSivashinsky(Problem):
+class KuramotoSivashinsky(InitialValue):
     """u_t + 5 u u_x + 0.5 u_xx + 0.005 u_xxxx = 0 on t in [0, end], x in [-1, 1], periodic, odd; u(0, x) = -sin(pi x).
 
     Waves around the third grow by exp(11 t), so errors do. The period is built in by `periodic: {x: ...}`.
@@ -30,14 +31,6 @@ class KuramotoSivashinsky(Problem):
     def offset(self, x: Coordinates) -> Any:
         """The initial condition."""
         return -torch.sin(x.x * math.pi)
-
-    def factor(self, x: Coordinates) -> Any:
-        """Zero at the start."""
-        return x.t
-
-    def conditions(self) -> dict[str, Condition]:
-        """The initial condition."""
-        return {"initial": Condition(lambda u, points, **_: u.value - self.offset(points), {"t": 0.0})}
 
     def reference(self) -> Reference:
         """By ETDRK4."""

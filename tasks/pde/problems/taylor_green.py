@@ -8,11 +8,12 @@ from torch import Tensor
 
 from tasks.pde.fields import Coordinates, Field
 from tasks.pde.flow import velocities, vorticity_transport
-from tasks.pde.problem import Condition, Problem, Reference
+from tasks.pde.problem import Reference
+from tasks.pde.problems.initial_value import InitialValue
 from tasks.pde.references import grid_of
 
 
-class TaylorGreen(Problem):
+class TaylorGreen(InitialValue):
     """Stream function of the flow on t in [0, 1], x and y of period 2 pi; psi = cos x cos y e^(-2 nu t).
 
     Args:
@@ -33,14 +34,6 @@ class TaylorGreen(Problem):
     def offset(self, x: Coordinates) -> Any:
         """The stream function at the start."""
         return torch.cos(x.x) * torch.cos(x.y)
-
-    def factor(self, x: Coordinates) -> Any:
-        """Zero at the start."""
-        return x.t
-
-    def conditions(self) -> dict[str, Condition]:
-        """The start; periods are a matter of the net (`model.periodic`)."""
-        return {"initial": Condition(lambda psi, points, **_: psi.value - self.offset(points), {"t": 0.0})}
 
     def observed(self, psi: Field, points: Coordinates) -> Tensor:
         """Both velocities."""

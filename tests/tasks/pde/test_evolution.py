@@ -267,9 +267,12 @@ def test_waves_enter_beside_their_coordinate():
         ({"waves": {"y": 2}}, "model.waves: expected letters among t, x, got y"),
         ({"waves": {"x": 2}, "periodic": {"x": 1}}, "model.waves: expected x in no other features"),
         ({"waves": {"x": 2}, "neumann": {"x": 1}}, "model.waves: expected x in no other features"),
+        ({"waves": {"x": 0}}, "model.waves: expected 1 harmonic of x or more, got 0; leave x out"),
+        ({"periodic": {"t": 0}}, "model.periodic: expected 1 harmonic of t"),
+        ({"neumann": {"x": -2}}, "model.neumann: expected 1 harmonic of x or more, got -2"),
     ],
 )
-def test_waves_that_cannot_be(structure, says):
+def test_features_that_cannot_be(structure, says):
     with pytest.raises(InputError, match=says):
         Ansatz(MLP(), Advection(), True, **structure)
 
@@ -285,7 +288,8 @@ def error_after(problem, features, hidden_sizes, steps, points, **structure):
     return float(task.relative_error())
 
 
-# Problem, net and structure of its recipe, about half of its steps, and a bar above what these reach: 4e-5, 6e-6, 4e-4.
+# Problem, net and structure of its recipe (advection: of a trained net, where the recipe has random features), part of
+# its steps, and a bar above what these reach: 4e-5, 6e-6, 4e-4.
 SOLVABLE = [
     (ReactionDiffusion(), 4, [20, 20], {"symmetry": {"x": "even"}, "periodic": {"x": 3}}, 60, 1500, 5e-4),
     (AllenCahnLifted(), 7, [20, 20, 20], {"symmetry": {"x": "even"}, "periodic": {"x": 6}}, 60, 2000, 1e-4),

@@ -180,6 +180,8 @@ def test_files_of_ones_own(tmp_path, suffix):
         ("t,x,u\n0,0.5,nan", "expected finite numbers"),
         ("t,x,u\n0,0.5,1\n0,7,1", r"expected x in \[0, 1\], the domain, got 7 in row 1"),
         ("t,x,u\n0,0.5", "expected a readable .csv file"),
+        ("t,x,u\n", "expected a readable .csv file, got no rows of numbers"),
+        ("", "expected a readable .csv file, got no rows of numbers"),
         (None, "expected a readable .csv file"),
     ],
 )

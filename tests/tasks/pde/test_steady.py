@@ -79,6 +79,17 @@ def test_the_cavitys_walls_hold_the_flow_whatever_the_net():
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
 
 
+def test_the_cavitys_residual_is_the_transport_of_vorticity_less_and_less_towards_the_walls():
+    problem = Cavity(100.0)
+    middle, near, wall = [0.5, 0.5], [0.1, 0.8], [1.0, 0.3]
+    points = torch.tensor([middle, near, wall], dtype=torch.float64)
+    x = jet_of(points, problem.space)
+    psi = torch.sin(x[..., 0:1] * 2) * torch.cos(x[..., 1:2] * 3)
+    full = rows_at(lambda psi, points: vorticity_transport(psi, 0.01), psi, points, {})
+    share = torch.tensor([1.0, 16 * 0.1 * 0.9 * 0.8 * 0.2, 0.0], dtype=torch.float64)
+    torch.testing.assert_close(problem.residual(psi, points, problem.constants), full * share[:, None])
+
+
 def test_a_stream_functions_flow_keeps_its_mass():
     points = unit_points(30, "uniform", 0)[:, :2]
     psi = MLP(2, 1).double()

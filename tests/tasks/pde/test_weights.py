@@ -280,7 +280,12 @@ def test_weights_are_constant_within_a_step_that_evaluates_several_times(here, m
 
     monkeypatch.setattr(PhysicsInformed, "loss", noted)
     optimizer = "{class_path: torch.optim.LBFGS, init_args: {line_search_fn: strong_wolfe, max_iter: 4}}"
-    words = ["--model.weighting=tasks.pde.weights.NTK", "--model.weighting.every=1", "--model.sampling.keep=0.5"]
+    words = [
+        "--model.weighting=tasks.pde.weights.NTK",
+        "--model.weighting.every=1",
+        "--model.sampling=ResidualAdaptive",
+    ]
+    words += ["--model.sampling.keep=0.5"]
     words += ["--trainer.max_epochs=1", f"--model.optimizer={optimizer}"]
     assert main(["fit", "pde/heat", *SOFT, *words]) == 0
     steps = {step for step, *_ in seen}

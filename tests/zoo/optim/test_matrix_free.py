@@ -160,6 +160,82 @@ def test_nystrom_preconditions():
     assert (quick - expected).norm() < 1e-6 * expected.norm() and fast * 3 < slow, (fast, slow)
 
 
+def two_terms(net, points):
+    parameters = list(net.parameters())
+    blocks = [lambda: net.residuals(points), lambda: net.residuals(points[:7]) * 3]
+    return products.stacked([products.jacobian_products(block, parameters)[1] for block in blocks])
+
+
+def test_as_many_sums_as_rows_are_the_rows_with_a_sign(case):
+    net, points, _ = case
+    operator = two_terms(net, points)
+    dense = torch.stack([operator.t() @ unit for unit in torch.eye(operator.shape[0], dtype=torch.float64)])
+    sums = operator.row_sums(operator.shape[0], torch.Generator().manual_seed(0))
+    assert sums.shape == dense.shape and not sums.equal(dense)
+    torch.testing.assert_close(sums.t() @ sums, dense.t() @ dense)
+
+
+def test_sums_of_rows_are_the_gram_matrix_in_the_mean(case):
+    """E (SJ)'(SJ) = J'J; the mean of 400 draws is off by what their spread allows."""
+    net, points, _ = case
+    operator = two_terms(net, points)
+    every = torch.stack([operator.t() @ unit for unit in torch.eye(operator.shape[0], dtype=torch.float64)])
+    exact = every.t() @ every
+    drawn = [operator.row_sums(20, torch.Generator().manual_seed(seed)) for seed in range(400)]
+    assert all(abs(len(one) - 20) <= 2 for one in drawn)
+    grams = torch.stack([one.t() @ one for one in drawn])
+    sizes = grams.std(0) / 400**0.5
+    off = ((grams.mean(0) - exact) / sizes.clamp(min=1e-9 * float(exact.abs().max()))).abs()
+    assert off.mean() < 1.2 and off.max() < 6  # 0.8 and about 4 for normal errors
+
+
+def test_a_sketch_of_linear_rows_by_hand():
+    """Rows 1, 2, 4 in two sums: the pair that shares one, its sum or difference, and the third alone."""
+    operator = dense_operator(torch.tensor([[1.0], [2.0], [4.0]], dtype=torch.float64))
+    allowed = {(a, b) for a, b in [(3, 4), (1, 4), (5, 2), (3, 2), (6, 1), (2, 1)]}
+    for seed in range(20):
+        found = operator.row_sums(2, torch.Generator().manual_seed(seed))[:, 0].abs().tolist()
+        assert tuple(sorted(found, reverse=True)) in {tuple(sorted(pair, reverse=True)) for pair in allowed}
+
+
+@pytest.mark.parametrize(("rank", "steps", "most"), [(200, 16, 0.1), (60, 40, 0.4)])
+def test_a_sketched_least_squares_goes_to_the_known_answer(rank, steps, most):
+    """By the sketch's step alone, and badly scaled: the error falls by a factor a step, which more sums make smaller."""
+    torch.manual_seed(0)
+    A = torch.randn(400, 20, dtype=torch.float64) * torch.logspace(-3, 2, 20, dtype=torch.float64)
+    truth = torch.linspace(1, 2, 20, dtype=torch.float64)
+    w, b = nn.Parameter(torch.zeros(20, dtype=torch.float64)), A @ truth
+    optimizer = MatrixFreeLevenbergMarquardt(
+        [w], "parameters", damping=1e-12, accelerate=False, rank=rank, preconditioner="sketch", iterations=1
+    )
+    costs = [float(optimizer.step(lambda: (A @ w.detach() - b, dense_operator(A)))) for _ in range(steps)]
+    assert optimizer.readings["trials"] == 1 and optimizer.readings["iterations"] <= 1
+    torch.testing.assert_close(w.detach(), truth, rtol=1e-2, atol=0)
+    rate = (costs[10] / costs[0]) ** (1 / 10)
+    assert rate < most
+
+
+def test_a_sketch_saves_iterations(case):
+    net, _, residuals = case
+    spent = {}
+    for rank in (0, 40):
+        optimizer = MatrixFreeLevenbergMarquardt(
+            net.parameters(),
+            "parameters",
+            tolerance=1e-8,
+            iterations=2000,
+            rank=rank,
+            preconditioner="sketch",
+            trials=1,
+        )
+        before = [p.detach().clone() for p in net.parameters()]
+        optimizer.step(closure_of(residuals, list(net.parameters())))
+        spent[rank] = optimizer.readings["iterations"]
+        for parameter, value in zip(net.parameters(), before, strict=True):
+            parameter.data.copy_(value)
+    assert spent[40] * 2 < spent[0], spent
+
+
 def step_of_the_formulas(residuals, net, damping, accelerate):
     """w + delta + a / 2 by dense linear algebra."""
     parameters = list(net.parameters())
@@ -203,6 +279,26 @@ def test_a_step_is_that_of_the_dense_formulas(case, space, rank, accelerate):
     assert (optimizer.readings["iterations"] > 0) == (space == "parameters")
 
 
+@pytest.mark.parametrize("accelerate", [False, True])
+def test_a_sketch_of_as_many_sums_as_residuals_is_the_dense_step_at_once(case, accelerate):
+    net, _, residuals = case
+    before = nn.utils.parameters_to_vector(net.parameters()).detach().clone()
+    expected = step_of_the_formulas(residuals, net, 300.0, accelerate)
+    optimizer = MatrixFreeLevenbergMarquardt(
+        net.parameters(),
+        "parameters",
+        damping=300.0,
+        accelerate=accelerate,
+        iterations=1,
+        rank=60,
+        preconditioner="sketch",
+    )
+    optimizer.step(closure_of(residuals, list(net.parameters())))
+    assert optimizer.readings["trials"] == 1 and optimizer.readings["iterations"] == 1 + accelerate
+    found = nn.utils.parameters_to_vector(net.parameters()).detach()
+    torch.testing.assert_close(found - before, expected - before, rtol=1e-8, atol=1e-14)
+
+
 @pytest.mark.parametrize("points", [8, 60])
 def test_auto_takes_the_smaller_space(case, points):
     net, _, _ = case
@@ -217,7 +313,7 @@ def test_it_learns(case, space):
     net, _, residuals = case
     optimizer = MatrixFreeLevenbergMarquardt(net.parameters(), space, iterations=100)
     closure = closure_of(residuals, list(net.parameters()))
-    costs = [float(optimizer.step(closure)) for _ in range(12)]
+    costs = [float(optimizer.step(closure)) for _ in range(20)]
     assert costs[-1] < 1e-3 * costs[0]
 
 
@@ -227,6 +323,7 @@ def test_it_learns(case, space):
         ({"space": "both"}, "parameters, residuals or auto"),
         ({"rank": -1}, "rank >= 0"),
         ({"tolerance": 1.0}, "0 < tolerance < 1"),
+        ({"preconditioner": "qr"}, "nystrom or sketch"),
         ({"damping": 0.0}, r"MatrixFreeLevenbergMarquardt\.damping"),
     ],
 )

@@ -40,9 +40,13 @@ class Dense:
     def column_blocks(self):
         yield slice(0, self.shape[1]), self.matrix_RP
 
+    def row_sums(self, sums, generator):
+        signs = 2.0 * torch.randint(2, (self.shape[0], 1), generator=generator).to(self.matrix_RP) - 1
+        return torch.stack([part.sum(0) for part in (self.matrix_RP * signs).tensor_split(sums)])
 
-def matrix_free(space):
-    return lambda p: MatrixFreeLevenbergMarquardt(p, space, tolerance=1e-8)
+
+def matrix_free(space, **options):
+    return lambda p: MatrixFreeLevenbergMarquardt(p, space, tolerance=1e-8, **options)
 
 
 OPTIMISERS = {
@@ -51,6 +55,7 @@ OPTIMISERS = {
     "SSBroyden": lambda p: SSBroyden(p, iterations=3),
     "LevenbergMarquardt": LevenbergMarquardt,
     "MatrixFree, parameters": matrix_free("parameters"),
+    "MatrixFree, sketched": matrix_free("parameters", preconditioner="sketch", rank=5),
     "MatrixFree, residuals": matrix_free("residuals"),
     "EnergyNaturalGradient": EnergyNaturalGradient,
     "Phases": lambda p: Phases(

@@ -14,6 +14,7 @@ from zoo.probes import (
     parameter_covariance,
     predictive_variance,
     residual_variance,
+    ridge_leverage_scores,
 )
 
 
@@ -72,6 +73,14 @@ def test_leverage_is_the_diagonal_of_the_hat_matrix(damping):
     assert damping or abs(float(scores.sum()) - 6) < 1e-10
 
 
+def test_ridge_leverage_by_cholesky_is_that_by_singular_values():
+    torch.manual_seed(0)
+    jacobian = torch.randn(30, 6, dtype=torch.float64) * torch.logspace(-4, 0, 6, dtype=torch.float64)
+    for rows in (jacobian, jacobian[:4], torch.cat([jacobian, jacobian[:, :1]], 1)):  # wide, and with twin columns
+        expected = leverage_scores(rows, 1e-7 * float(rows.square().sum()))
+        torch.testing.assert_close(ridge_leverage_scores(rows, 1e-7), expected, rtol=1e-7, atol=1e-9)
+
+
 def test_leverage_of_fewer_points_than_parameters_is_one():
     torch.testing.assert_close(leverage_scores(torch.randn(4, 9)), torch.ones(4), rtol=1e-5, atol=1e-5)
 
@@ -114,6 +123,7 @@ def test_weights_make_all_terms_equally_fast():
     ("act", "says"),
     [
         (lambda: leverage_scores(torch.rand(3, 2), -1.0), "expected 0 or more"),
+        (lambda: ridge_leverage_scores(torch.rand(3, 2), 0.0), "expected more than 0"),
         (lambda: residual_variance(torch.rand(2), 2), "more residuals than parameters"),
     ],
 )
