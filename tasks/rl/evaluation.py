@@ -14,6 +14,9 @@ from torch import Tensor
 from tasks.rl.environments.environment import Environment
 from tasks.rl.environments.spaces import Spaces
 
+# Environment i of a vector starts from seed + i: far apart, so that no split sees starts of another.
+VALIDATION_SEED, TEST_SEED, EXPLANATION_SEED = 1_000_000, 2_000_000, 3_000_000
+
 
 @dataclass(frozen=True)
 class Played:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tasks.rl.agent import Agent
 from tasks.rl.environments.environment import Environment
+from tasks.rl.evaluation import EXPLANATION_SEED
 from tasks.rl.pages.calibration import calibration, obtained_returns
 from tasks.rl.pages.drawing import drawn
 from tasks.rl.pages.episode import Episode, episode
@@ -20,7 +21,6 @@ from tasks.rl.pages.sensitivity import action_slopes, per_deviation, shares, val
 from tasks.rl.pages.value_map import chosen_pair, value_map
 from zoo.reports import Figure, Section, bar_chart, heat_map, image_grid, line_chart, overlay
 
-SEED = 3  # of the episodes shown: other ones than those of training, validation and test
 FEW = 3  # episodes that say which states are visited
 
 
@@ -41,12 +41,12 @@ class Seen:
 def seen_of(agent: Agent, environment: Environment, count: int) -> Seen:
     """Film one greedy episode and play `count` as in training."""
     with torch.random.fork_rng([]):
-        torch.manual_seed(SEED)
+        torch.manual_seed(EXPLANATION_SEED)
         with drawn(environment, None) as single:
             act = agent.sample or agent.act
-            episodes = [episode(single, environment.spaces, act, SEED + 1 + i) for i in range(count)]
+            episodes = [episode(single, environment.spaces, act, EXPLANATION_SEED + 1 + i) for i in range(count)]
     names = observation_names(environment.id, environment.spaces.observation_size)
-    return Seen(filmed(environment, agent, SEED), episodes, names)
+    return Seen(filmed(environment, agent, EXPLANATION_SEED), episodes, names)
 
 
 def agent_sections(agent: Agent, environment: Environment) -> list[Section]:

@@ -27,8 +27,8 @@ class Exploration(Protocol):
 def linear_decay(start: float, end: float, steps: int, step: int) -> float:
     """From start to end over `steps`, end afterwards.
 
-    >>> [linear_decay(1.0, 0.2, 10, step) for step in (0, 5, 20)]
-    [1.0, 0.6, 0.2]
+    >>> [linear_decay(1.0, 0.5, 10, step) for step in (0, 5, 20)]
+    [1.0, 0.75, 0.5]
     """
     return start + (end - start) * min(step / steps, 1.0)
 

@@ -17,7 +17,7 @@ from tasks.rl.agent import Agent
 from tasks.rl.environments.environment import Environment
 from tasks.rl.environments.nonfinite import NonFiniteBatch, dumping, run_folder_of
 from tasks.rl.environments.spaces import Spaces
-from tasks.rl.evaluation import played
+from tasks.rl.evaluation import TEST_SEED, VALIDATION_SEED, played
 from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.exploration import Exploration, random_actions
 from tasks.rl.pages.training_sections import training_sections
@@ -242,8 +242,12 @@ class QLearning(TaskModule):
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
         started = time.process_time()
-        seed = 2 if self._trainer is not None and self.trainer.testing else 1
-        seen = played(self.environment, self.best_actions, self.evaluation_episodes, seed)
+        seed = TEST_SEED if self._trainer is not None and self.trainer.testing else VALIDATION_SEED
+
+        def act(obs_E: Tensor) -> Tensor:
+            return self.algorithm.best(net, obs_E.to(self.device)).cpu()
+
+        seen = played(self.environment, act, self.evaluation_episodes, seed)
         self.evaluation_seconds += time.process_time() - started
         return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
 

@@ -14,8 +14,8 @@ from tasks.rl.algorithms import Recurrent
 from tasks.rl.environments.environment import Environment
 from tasks.rl.environments.nonfinite import NonFiniteBatch, dumping, run_folder_of
 from tasks.rl.environments.spaces import Spaces
-from tasks.rl.evaluation import played
-from tasks.rl.explain import SEED, agent_sections, explanation_sections
+from tasks.rl.evaluation import EXPLANATION_SEED, TEST_SEED, VALIDATION_SEED, played
+from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
 from tasks.rl.losses import approximate_kl
 from tasks.rl.memory import Memory, remembers
@@ -189,10 +189,10 @@ class PolicyGradient(TaskModule):
             self.monitor.add(self.trainer.global_step, quality_readings(noise))
         self._update(samples)
         self._refuse_nonfinite_gradient(samples)
-        self.net.update_statistics(samples.obs_N)
         if schedule := self.lr_schedulers():  # one step a rollout, as many as the run has
             schedule.step()
         self._read(samples, episodes)
+        self.net.update_statistics(samples.obs_N)  # last: KL and the next rollout's policy are of the same statistics
 
     def _update(self, samples: Samples) -> None:
         optimizers = self.optimizers()
@@ -256,12 +256,12 @@ class PolicyGradient(TaskModule):
     ) -> list[Section]:
         """What actions and values rest on; with `rollouts`, the gradient against a large batch."""
         sections = explanation_sections(self.agent(), self.environment, self.discount, choose, count)
-        return sections if rollouts is None else [*sections, large_batch_section(self, rollouts, SEED)]
+        return sections if rollouts is None else [*sections, large_batch_section(self, rollouts, EXPLANATION_SEED)]
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
         started = time.process_time()
-        seed = 2 if self._trainer is not None and self.trainer.testing else 1
+        seed = TEST_SEED if self._trainer is not None and self.trainer.testing else VALIDATION_SEED
         policy = Memory(net, self.evaluation_episodes).policy if remembers(net) else net.policy
         seen = played(self.environment, lambda obs: policy(obs).mode(), self.evaluation_episodes, seed)
         self.evaluation_seconds += time.process_time() - started

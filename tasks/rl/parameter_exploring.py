@@ -14,7 +14,7 @@ from tasks.rl.algorithms.pgpe import PGPE, Explored
 from tasks.rl.environments.environment import Environment
 from tasks.rl.environments.nonfinite import refuse_nonfinite_values
 from tasks.rl.environments.spaces import Spaces
-from tasks.rl.evaluation import Played, episodes_in, played
+from tasks.rl.evaluation import TEST_SEED, VALIDATION_SEED, Played, episodes_in, played
 from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.pages.training_sections import training_sections
 from tasks.rl.readings import episode_readings
@@ -127,7 +127,7 @@ class ParameterExploring(TaskModule):
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of episodes at the mean; the test's start elsewhere than the validation's."""
         started = time.process_time()
-        seed = 2 if self._trainer is not None and self.trainer.testing else 1
+        seed = TEST_SEED if self._trainer is not None and self.trainer.testing else VALIDATION_SEED
         seen = played(self.environment, lambda obs: net.policy(obs).mode(), self.evaluation_episodes, seed)
         self.evaluation_seconds += time.process_time() - started
         return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}

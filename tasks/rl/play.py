@@ -126,11 +126,15 @@ def refuse_other_spaces(trained, asked) -> None:
     for what in ("observation", "action"):
         ours, theirs = getattr(trained.spaces, what), getattr(asked.spaces, what)
         same = type(ours) is type(theirs) and ours.shape == theirs.shape and ours.dtype == theirs.dtype
-        if not same or getattr(ours, "n", None) != getattr(theirs, "n", None):
+        if not same or _choices(ours) != _choices(theirs):
             raise InputError(
                 f"--env: expected the {what} space of {trained.id}, {_short(ours)}, got {_short(theirs)} of "
                 f"{asked.id}; play the run in an environment with the same spaces"
             )
+
+
+def _choices(space) -> str:
+    return str(getattr(space, "n", getattr(space, "nvec", None)))
 
 
 def _short(space) -> str:

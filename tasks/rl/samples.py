@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from tasks.rl.distributions import Categorical, DiagonalGaussian, MultiCategorical
 from tasks.rl.returns import advantages
 from tasks.rl.rollout import Rollout
+from zoo.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def samples_of(net: nn.Module, rollout: Rollout, gae_lambda: float, normalise: b
         gae_lambda: 1 gives Monte Carlo returns minus V, 0 the one-step error.
         normalise: the advantages over the rollout.
     """
+    if not 0 <= gae_lambda <= 1:
+        raise InputError(f"model.algorithm.gae_lambda: expected a number in [0, 1], got {gae_lambda}; mend the recipe")
     steps, count = rollout.rewards_TB.shape
     policy, values_N = net.policy_and_value(rollout.obs_TB.flatten(0, 1))
     values_TB = values_N.view(steps + 1, count)

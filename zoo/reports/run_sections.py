@@ -45,7 +45,8 @@ def learning_curves(record: Readings) -> Section | None:
     lines = {"training loss": (loss.steps, _smoothed(loss.values))}
     if (validation := _whole(record, "val/loss")) is not None:
         lines["validation loss"] = (validation.steps, validation.values)
-    note = "Training loss is a running mean over 1 % of the run, on augmented and regularised batches."
+    first = set(lines)
+    note = "Training loss is a running mean over 1 % of the run, of batches as they are trained on."
     figures.append(line_chart(lines, y_label="loss", log_y=loss.values.min() > 0, caption=note))
     terms = {q[5:]: _whole(record, q) for q in record.quantities() if q.startswith("loss/")}
     if terms:
@@ -56,7 +57,8 @@ def learning_curves(record: Readings) -> Section | None:
         values = np.concatenate([y for _, y in lines.values()])
         decades = values.min() > 0 and values.max() > 100 * values.min()  # an error that falls by orders of magnitude
         figures.append(line_chart(lines, y_label="validation", log_y=bool(decades)))
-    lead = "Falling together is learning; training falling while validation rises is memorising."
+    judged = "validation loss" in first
+    lead = "Falling together is learning; training falling while validation rises is memorising." if judged else ""
     return Section("Learning curves", lead, figures)
 
 

@@ -72,7 +72,7 @@ def paired_advantages(returns_K: Tensor) -> Tensor:
     """r - b, b the mean return of all other pairs, which keeps the estimate free of bias.
 
     >>> paired_advantages(torch.tensor([1.0, 2.0, 3.0, 6.0]))
-    tensor([-3., 0., 1., 4.])
+    tensor([-3.,  0., -1.,  4.])
     """
     pairs = len(returns_K) // 2
     pair_K = (returns_K[:pairs] + returns_K[pairs:]).repeat(2)

@@ -22,7 +22,6 @@ class PPO:
         gae_lambda: decay of the advantage's trace.
         value_weight: of the value loss.
         entropy_weight: of the policy's entropy, which keeps it exploring.
-        target_kl: passes end when the policy has moved by more (1.5 times this); None never ends them early.
     """
 
     epochs: int = 4
@@ -31,7 +30,6 @@ class PPO:
     gae_lambda: float = 0.95
     value_weight: float = 0.5
     entropy_weight: float = 0.0
-    target_kl: float | None = None
 
     def __post_init__(self):
         if self.epochs < 1 or self.minibatches < 1 or self.clip <= 0 or not 0 <= self.gae_lambda <= 1:

@@ -20,7 +20,7 @@ class Reinforce:
     Args:
         baseline: subtract V; False leaves the plain score function, with more variance and the same mean.
         value_weight: of the value loss.
-        normalise_advantages: to mean 0 and standard deviation 1 over the rollout.
+        normalise_advantages: to mean 0 (with a baseline) and standard deviation 1 over the rollout.
     """
 
     baseline: bool = True

@@ -50,6 +50,8 @@ class Environment:
     time_limit: int | None = None
 
     def __post_init__(self):
+        if self.time_limit is not None and self.time_limit < 1:
+            raise InputError(f"model.environment.time_limit: expected 1 step or more, got {self.time_limit}; mend it")
         if self.count < 1:
             raise InputError(f"model.environment.count: expected 1 or more, got {self.count}; mend the recipe")
 

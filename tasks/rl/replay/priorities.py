@@ -58,7 +58,8 @@ class Priorities:
     def draw(self, count: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Places [N] and importance weights [N] at an environment step."""
         parts_N = (np.arange(count) + torch.rand(count, dtype=torch.float64).numpy()) / count  # one of each equal part
-        index_N = self.tree.find(parts_N * self.tree.total)
+        # Shuffled: one draw is split into several minibatches, each of which is to span the memory.
+        index_N = self.tree.find(parts_N[torch.randperm(count).numpy()] * self.tree.total)
         progress = min(step / self.settings.anneal_steps, 1.0)
         beta = self.settings.beta + (1 - self.settings.beta) * progress
         weights_N = self.tree.weights[index_N] ** -beta  # count and total cancel

@@ -114,6 +114,8 @@ class Replay:
         broken_B = (self.obs[head] != obs_B).reshape(self.count, -1).any(1)
         self.valid[last, broken_B] = False
         self.continues[(last - 1) % self.slots, broken_B] = False
+        if self.priorities:
+            self.priorities.tree.set(self._names(np.array([last]))[0, broken_B], 0.0)
 
     def _weigh_new(self, steps: int) -> None:
         first, end = self._range()
