@@ -243,9 +243,10 @@ class QLearning(TaskModule):
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
         started = time.process_time()
         seed = TEST_SEED if self._trainer is not None and self.trainer.testing else VALIDATION_SEED
+        greedy = self.algorithm.agent(net).act
 
         def act(obs_E: Tensor) -> Tensor:
-            return self.algorithm.best(net, obs_E.to(self.device)).cpu()
+            return greedy(obs_E.to(self.device)).cpu()
 
         seen = played(self.environment, act, self.evaluation_episodes, seed)
         self.evaluation_seconds += time.process_time() - started
