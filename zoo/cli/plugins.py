@@ -1,7 +1,8 @@
 """Verbs that other packages add: entry points of the group `zoo.verbs`, each a function arguments -> exit code."""
 
 import ast
-from importlib.metadata import EntryPoint, entry_points
+from importlib import metadata
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +11,7 @@ GROUP = "zoo.verbs"
 
 def plugin_verbs() -> dict[str, EntryPoint]:
     """Verb -> where its function is."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}
 
 
 def described(point: EntryPoint) -> str:

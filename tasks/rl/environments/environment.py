@@ -17,8 +17,8 @@ from zoo.errors import InputError
 EXTRAS = {  # module that is missing -> extra of this project that brings it
     "Box2D": "box2d",
     "box2d": "box2d",
-    "pygame": "box2d",
     "mujoco": "mujoco",
+    "imageio": "mujoco",
     "ale_py": "atari",
     "cv2": "atari",
 }
