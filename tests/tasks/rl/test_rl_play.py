@@ -275,7 +275,7 @@ def plugin(monkeypatch):
 
     point = EntryPoint("play", "tasks.rl.play:run", "zoo.verbs")
     broken = EntryPoint("gone", "nowhere.at_all:run", "zoo.verbs")
-    monkeypatch.setattr("zoo.cli.plugins.entry_points", lambda group: [point, broken])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point, broken])
 
 
 def test_help_lists_plugin_verbs_without_importing_them(plugin):
