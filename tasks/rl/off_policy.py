@@ -25,7 +25,7 @@ from tasks.rl.q_samples import QSamples
 from tasks.rl.readings import episode_readings
 from tasks.rl.replay.replay import Replay
 from tasks.rl.replay.transitions import Transitions
-from tasks.rl.rollout import Collector, Episodes
+from tasks.rl.rollout import Collector, Episodes, collector_of
 from tasks.rl.schedule import refuse_epoch_schedule
 from zoo.errors import InputError
 from zoo.reports import Section
@@ -157,12 +157,7 @@ class QLearning(TaskModule):
 
     def make_collector(self) -> None:
         """Environments, reset by a seed of the run, or put back to where a checkpoint found them."""
-        # A resumed run has its random state back already and must not draw from it.
-        seed = int(torch.randint(2**31, ())) if self._collected is None else 0
-        one = self.environment
-        self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
-        if self._collected is not None:
-            self.collector.load_state_dict(self._collected)
+        self.collector = collector_of(self.environment, self.discount, self._collected)
 
     def training_step(self, batch: int, batch_idx: int) -> None:
         """Some steps of the environments and all their updates."""

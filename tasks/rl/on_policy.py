@@ -24,7 +24,7 @@ from tasks.rl.pages.training_sections import training_sections
 from tasks.rl.readings import episode_readings
 from tasks.rl.returns import explained_variance
 from tasks.rl.reward_scale import RewardScale
-from tasks.rl.rollout import Collector, Episodes, Rollout
+from tasks.rl.rollout import Collector, Episodes, Rollout, collector_of
 from tasks.rl.samples import Samples
 from tasks.rl.schedule import refuse_epoch_schedule
 from zoo.errors import InputError
@@ -147,16 +147,11 @@ class PolicyGradient(TaskModule):
 
     def make_collector(self) -> None:
         """Environments, reset by a seed of the run, or put back to where a checkpoint found them."""
-        # A resumed run has its random state back already and must not draw from it.
-        seed = int(torch.randint(2**31, ())) if self._collected is None else 0
-        one = self.environment
-        self.collector = Collector(one.vector(), one.spaces, self.discount, seed, one.id)
-        self.memory = Memory(self.net, one.count) if remembers(self.net) else None
-        if self._collected is not None:
-            self.collector.load_state_dict(self._collected)
-            if self.memory is not None:
-                going_on_B = torch.from_numpy(self.collector.lengths_B > 0)  # episodes may have begun anew instead
-                self.memory.state_2BH = self._collected["memory"] * going_on_B[:, None]
+        self.collector = collector_of(self.environment, self.discount, self._collected)
+        self.memory = Memory(self.net, self.environment.count) if remembers(self.net) else None
+        if self.memory is not None and self._collected is not None:
+            going_on_B = torch.from_numpy(self.collector.lengths_B > 0)  # episodes may have begun anew instead
+            self.memory.state_2BH = self._collected["memory"] * going_on_B[:, None]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Where the environments stand is part of a checkpoint."""

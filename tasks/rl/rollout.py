@@ -13,6 +13,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
+from tasks.rl.environments.environment import Environment
 from tasks.rl.environments.nonfinite import refuse_nonfinite
 from tasks.rl.environments.plain_values import NotPlain, plain, revived
 from tasks.rl.environments.spaces import Spaces
@@ -173,3 +174,13 @@ class Collector:
 
 def _note(text: str) -> None:
     print(f"note: {text}", file=sys.stderr, flush=True)
+
+
+def collector_of(environment: Environment, discount: float, state: dict[str, Any] | None) -> Collector:
+    """A collector reset by a seed of the run, or put back to where a checkpoint found it."""
+    # A resumed run has its random state back already and must not draw from it.
+    seed = int(torch.randint(2**31, ())) if state is None else 0
+    collector = Collector(environment.vector(), environment.spaces, discount, seed, environment.id)
+    if state is not None:
+        collector.load_state_dict(state)
+    return collector
