@@ -4,7 +4,7 @@ Legend: N = examples, C = outputs an example.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,17 @@ class Penalty(ABC):
             inputs: the batch's inputs, floating point.
             loss_of_inputs: the loss as a function of them, a mean over the batch.
         """
+
+
+def refuse_twice(penalties: Sequence[Penalty]) -> None:
+    """Two penalties of one kind, which would share a name in the record.
+
+    Raises:
+        InputError: there are.
+    """
+    names = [penalty.name for penalty in penalties]
+    if len(set(names)) < len(names):
+        raise InputError(f"model.penalties: expected each kind once, got {', '.join(names)}; add up their strengths")
 
 
 class L1(Penalty):

@@ -1,8 +1,9 @@
-"""TaskModule, the one base class: a task says its loss and how it is judged; everything else is written once here."""
+"""TaskModule, the one base class: a task says its loss and how it is judged; everything else is written once, in the
+modules beside this one, and called here."""
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -10,25 +11,28 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from zoo.derivatives import residual_jacobian
-from zoo.derivatives.jacobian_products import jacobian_products, stacked
 from zoo.errors import InputError
 from zoo.optim.clipping import Clipping
 from zoo.optim.constraints import Constraint
 from zoo.optim.decay import optimizer_for
 from zoo.optim.fisher import Divergence
-from zoo.optim.penalties import Penalty
-from zoo.optim.phases import Phases
-from zoo.optim.quasi_newton import QuasiNewton
-from zoo.optim.sam import SAM
-from zoo.training.door import GradientDoor
+from zoo.optim.penalties import Penalty, refuse_twice
 from zoo.training.evaluation import Means, batch_size
+from zoo.training.linearised import linearised, residuals_of
+from zoo.training.manual_step import asked_by, needs_no_lightning, step_directly
 from zoo.training.monitor import GradientMonitor, MonitorOptions
-from zoo.training.random_state import torch_state
+from zoo.training.optimizer_checks import (
+    refuse_accumulation,
+    refuse_beside,
+    refuse_inexact_gradients,
+    refuse_lightnings_clipping,
+    steps_by_hand,
+)
 from zoo.training.record import Record
-from zoo.training.step import Probe, Step, loss_at
+from zoo.training.schedule import on_plateau, scheduled
+from zoo.training.step import Probe
+from zoo.training.watch import Terms, Watch
 
 Score = Callable[[Tensor], Tensor]
 
@@ -70,21 +74,14 @@ class TaskModule(LightningModule, ABC):
     ):
         super().__init__()
         self.net = net
-        self.clipping = clipping
-        self.penalties = penalties or []
-        names = [penalty.name for penalty in self.penalties]
-        if len(set(names)) < len(names):
-            raise InputError(
-                f"model.penalties: expected each kind once, got {', '.join(names)}; add up their strengths"
-            )
-        self.constraints = constraints or []
-        self.probes = probes or []
-        self.monitor = GradientMonitor(monitor)
+        self.penalties, self.constraints = penalties or [], constraints or []
+        refuse_twice(self.penalties)
+        self.clipping, self.monitor = clipping, GradientMonitor(monitor)
+        self._watch = Watch(net, self.monitor, clipping, probes or [])
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._schedule_interval, self._plateau_metric = schedule_interval, plateau_metric
         self._decay_norms_and_biases = decay_norms_and_biases
-        self._door = GradientDoor(net, self.monitor, clipping)
-        self._micro_batches: list[tuple[Any, list[Tensor]]] = []
+        self._steps_directly = False  # past Lightning, where it has nothing to do in a manual step
         self._means = Means()
         self.recent_loss: float | None = None
 
@@ -154,8 +151,8 @@ class TaskModule(LightningModule, ABC):
     def objective_of(self, net: nn.Module, batch: Any) -> dict[str, Tensor]:
         """Loss terms of a net in this one's place, penalties included."""
         terms = dict(self.loss(net, batch))
-        with self.monitor.pausing():  # a penalty may run the net again; the layers' readings are of the loss
-            for penalty in self.penalties:
+        for penalty in self.penalties:
+            with self.monitor.pausing():  # it may run the net again; the layers' readings are of the loss
                 terms[penalty.name] = penalty(net, *self.loss_of_inputs(net, batch))
         return terms
 
@@ -165,25 +162,11 @@ class TaskModule(LightningModule, ABC):
             return self.optimise(batch, lambda: self.objective(batch))
         return self.watched_loss(batch, lambda: self.objective(batch))
 
-    def watched_loss(self, batch: Any, terms_of: Callable[[], dict[str, Tensor]]) -> Tensor:
+    def watched_loss(self, batch: Any, terms_of: Terms) -> Tensor:
         """Sum of the terms, with layers, terms and term gradients read on the first evaluation of a step."""
-        step = self.trainer.global_step
-        if not self._door.first_pass(step):
-            return sum(terms_of().values())
-        if not self.monitor.samples(step):
-            terms = terms_of()
-        else:
-            if self.probes:
-                self._micro_batches.append((batch, torch_state()))
-            with self.monitor.watching(self.net, step):
-                terms = terms_of()
-            if len(terms) > 1:
-                trained = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
-                self.monitor.read_term_gradients(terms, trained)
-        self.monitor.read_terms(terms)
-        return sum(terms.values())
+        return self._watch.loss(self.trainer.global_step, batch, terms_of)
 
-    def optimise(self, batch: Any, terms_of: Callable[[], dict[str, Tensor]], optimizer: Any = None) -> None:
+    def optimise(self, batch: Any, terms_of: Terms, optimizer: Any = None) -> None:
         """One optimiser step of manual optimisation; the gradients pass the same door as automatic ones.
 
         Args:
@@ -192,21 +175,24 @@ class TaskModule(LightningModule, ABC):
             optimizer: one of `self.optimizers()`; the only one by default.
         """
         optimizer = optimizer or self.optimizers()
+        raw = optimizer.optimizer
+        backward = Tensor.backward if self._steps_directly else self.manual_backward
 
-        def closure() -> Tensor:
-            optimizer.zero_grad()
+        def evaluated() -> Tensor:
+            raw.zero_grad()
             loss = self.watched_loss(batch, terms_of)
-            self.manual_backward(loss)
+            backward(loss)
             return loss
 
-        if getattr(optimizer.optimizer, "wants_residuals", False):
-            optimizer.step(lambda: self._linearised(batch, optimizer.optimizer))
-        elif getattr(optimizer.optimizer, "wants_divergence", False):
-            divergence = self.divergence(self.net, batch)
-            # Without gradients a trial step asks for values alone.
-            optimizer.step(
-                lambda: (closure() if torch.is_grad_enabled() else sum(terms_of().values()).detach(), divergence)
-            )
+        closure = asked_by(
+            raw,
+            evaluated,
+            lambda: sum(terms_of().values()),
+            partial(self._linearised, batch, raw),
+            partial(self.divergence, self.net, batch),
+        )
+        if self._steps_directly:
+            step_directly(optimizer, closure, self.on_before_optimizer_step)
         else:
             optimizer.step(closure)
 
@@ -215,39 +201,18 @@ class TaskModule(LightningModule, ABC):
         it; dL/dtheta = 2 J'r is left in `.grad`, where the door reads it."""
         blocks = self.residuals(self.net, batch)
         if not torch.is_grad_enabled():
-            return torch.cat([block().flatten() for block in blocks.values()]), None
-        trained = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
-        products = getattr(optimizer, "wants_products", False)
-        jacobian_of, joined = (jacobian_products, stacked) if products else (residual_jacobian, torch.cat)
-        pairs = {name: jacobian_of(block, trained) for name, block in blocks.items()}
-        residuals_R = torch.cat([rows.flatten() for rows, _ in pairs.values()])
-        parts = [jacobian for _, jacobian in pairs.values()]
-        jacobian_RP = parts[0] if len(parts) == 1 else joined(parts)
-        self.monitor.read_terms({name: rows.square().sum() for name, (rows, _) in pairs.items()})
-        if len(pairs) > 1 and self._trainer is not None and self.monitor.samples(self.trainer.global_step):
-            for name, (rows, jacobian) in pairs.items():
-                self.monitor.add_term_gradient(name, [2 * (jacobian.t() @ rows.flatten())])
-        gradient_P = 2 * (jacobian_RP.t() @ residuals_R)
-        for parameter, part in zip(trained, gradient_P.split([p.numel() for p in trained]), strict=True):
-            parameter.grad = part.view_as(parameter)
-        return residuals_R, jacobian_RP
+            return residuals_of(blocks), None
+        found = linearised(blocks, optimizer)
+        self.monitor.read_terms(found.terms())
+        if len(blocks) > 1 and self._trainer is not None and self.monitor.samples(self.trainer.global_step):
+            for name, gradient_P in found.term_gradients().items():
+                self.monitor.add_term_gradient(name, [gradient_P])
+        return found.residuals_R, found.jacobian_RP
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """The door. Not to be overridden: a callback's hook of the same name sees the gradient before clipping."""
-        step = self.trainer.global_step
-        if self._micro_batches and self._door.first_pass(step):
-            self._run_probes(step)
         index = next((i for i, one in enumerate(self.trainer.optimizers) if one is optimizer), 0)
-        self._door.pass_gradients(optimizer, index, step, self._reduce_mean)
-
-    def _run_probes(self, step: int) -> None:
-        batches, states = zip(*self._micro_batches, strict=True)
-        self._micro_batches = []
-        params = {name: p.detach() for name, p in self.net.named_parameters()}
-        grads = {name: p.grad for name, p in self.net.named_parameters() if p.grad is not None}
-        reading = Step(step, grads, params, loss_at(self.net, self.objective_of, batches, states))
-        for probe in self.probes:
-            self.monitor.add(step, probe(reading))
+        self._watch.pass_gradients(optimizer, index, self.trainer.global_step, self._reduce_mean, self.objective_of)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Flush the readings every `monitor.flush_every` steps."""
@@ -276,83 +241,36 @@ class TaskModule(LightningModule, ABC):
             return {"optimizer": optimizer}
         return {"optimizer": optimizer, "lr_scheduler": self._schedule(optimizer)}
 
+    def _schedule(self, optimizer: Optimizer) -> dict[str, Any]:
+        made = scheduled(
+            self._make_scheduler, optimizer, self._schedule_interval, lambda: self.trainer.estimated_stepping_batches
+        )
+        return on_plateau(made, self._plateau_metric, self._may_validate)
+
+    def _may_validate(self) -> bool:
+        data = self.trainer.datamodule
+        return data is None or bool(data.val_dataloader())
+
     def prepared(self, optimizer: Optimizer) -> Optimizer:
         """The optimiser with its readings recorded and constraints kept, unless it does not fit the run."""
-        self._refuse_accumulation(optimizer)
-        self._refuse_inexact_gradients(optimizer)
+        batches, ranks = 1, 1
+        if self._trainer is not None:
+            batches, ranks = self.trainer.accumulate_grad_batches, self.trainer.world_size
+        refuse_accumulation(optimizer, batches)
+        refuse_inexact_gradients(optimizer, self.clipping is not None, ranks)
         if hasattr(optimizer, "readings"):
             optimizer.register_step_post_hook(lambda *_: self._read_optimizer(optimizer))
-        wishes = ("wants_residuals", "wants_divergence")
-        if isinstance(optimizer, Phases) or any(getattr(optimizer, wish, False) for wish in wishes):
-            self._step_by_hand(optimizer)
+        if steps_by_hand(optimizer):
+            self.automatic_optimization = False
+            given = {"model.penalties": bool(self.penalties), "model.scheduler": self._make_scheduler is not None}
+            refuse_beside(optimizer, {**given, "trainer.accumulate_grad_batches": batches > 1})
         if self.constraints:
             optimizer.register_step_post_hook(lambda *_: self._constrain())
         return optimizer
 
-    def _step_by_hand(self, optimizer: Optimizer) -> None:
-        # Least squares asks for residuals, natural gradients for a divergence; Lightning's own closure gives neither.
-        self.automatic_optimization = False
-        refused = {
-            "model.penalties": bool(self.penalties),
-            "model.scheduler": self._make_scheduler is not None,
-            "trainer.accumulate_grad_batches": self.trainer.accumulate_grad_batches > 1,
-        }
-        for key, given in refused.items():
-            if given:
-                raise InputError(f"{key}: expected none with {type(optimizer).__name__}, got it; leave it out")
-
     def _read_optimizer(self, optimizer: Optimizer) -> None:
         values = {name: torch.tensor(value) for name, value in optimizer.readings.items()}
         self.monitor.add(self.trainer.global_step, values)
-
-    def _refuse_inexact_gradients(self, optimizer: Optimizer) -> None:
-        # Line searches and least squares compare values of the loss with gradients of that very loss.
-        if not any(getattr(optimizer, name, False) for name in ("wants_residuals", "exact_gradients")):
-            return
-        name = type(optimizer).__name__
-        if self.clipping is not None:
-            raise InputError(f"model.clipping: expected none with {name}, got it; leave it out")
-        ranks = self._trainer.world_size if self._trainer is not None else 1
-        if ranks > 1:
-            raise InputError(f"trainer.devices: expected 1 with {name}, got {ranks} processes; take one")
-
-    def _refuse_accumulation(self, optimizer: Optimizer) -> None:
-        # Lightning clears gradients before the first of the accumulated batches only: a second evaluation of the
-        # last batch would be added to the gradient of the first evaluation.
-        batches = self._trainer.accumulate_grad_batches if self._trainer is not None else 1
-        if batches > 1 and isinstance(optimizer, (torch.optim.LBFGS, SAM, QuasiNewton)):
-            raise InputError(
-                f"trainer.accumulate_grad_batches: expected 1 with {type(optimizer).__name__}, which evaluates a batch "
-                f"several times a step, got {batches}; take a larger data.batch_size"
-            )
-
-    def _schedule(self, optimizer: Optimizer) -> dict[str, Any]:
-        wants_steps = takes_total_steps(self._make_scheduler)
-        if wants_steps and self._schedule_interval == "epoch":
-            raise InputError(
-                "model.schedule_interval: expected step with a schedule over all steps of the run, got epoch; "
-                "leave it out, or give the schedule total_steps in epochs"
-            )
-        steps = {"total_steps": self._total_steps()} if wants_steps else {}
-        scheduler = self._make_scheduler(optimizer, **steps)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            data = self.trainer.datamodule
-            if self._plateau_metric.startswith("val/") and data is not None and not data.val_dataloader():
-                raise InputError(
-                    f"model.scheduler: expected validation, since ReduceLROnPlateau looks at {self._plateau_metric}, "
-                    "got none; set data.validation above 0"
-                )
-            return {"scheduler": scheduler, "interval": "epoch", "monitor": self._plateau_metric}
-        return {"scheduler": scheduler, "interval": self._schedule_interval}
-
-    def _total_steps(self) -> int:
-        steps = self.trainer.estimated_stepping_batches
-        if steps == float("inf") or steps < 1:
-            raise InputError(
-                "model.scheduler: expected a run of known length, since the schedule goes over all its steps, got "
-                f"{steps} steps; set trainer.max_epochs or trainer.max_steps"
-            )
-        return int(steps)
 
     @torch.no_grad()
     def _constrain(self) -> None:
@@ -360,12 +278,9 @@ class TaskModule(LightningModule, ABC):
             constraint(self.net)
 
     def on_fit_start(self) -> None:
-        """Refuse a second door: Lightning's own clipping would change gradients after they were read."""
-        if self.trainer.gradient_clip_val is not None:
-            raise InputError(
-                f"trainer.gradient_clip_val: expected null, got {self.trainer.gradient_clip_val}; "
-                "clip with model.clipping, e.g. {class_path: zoo.optim.ByGlobalNorm, init_args: {max_norm: 1.0}}"
-            )
+        """Refuse Lightning's own clipping; find out whether a manual step needs Lightning."""
+        refuse_lightnings_clipping(self.trainer.gradient_clip_val)
+        self._steps_directly = needs_no_lightning(self.trainer, self)
 
     # Evaluation
 
@@ -425,24 +340,3 @@ class TaskModule(LightningModule, ABC):
         names = [name for name, _ in self.net.named_parameters()]
         for quantity in ("gradient_norm", "update_norm", "weight_norm"):
             record.declare(names, quantity)
-
-
-def takes_total_steps(make_scheduler: Callable) -> bool:
-    """Whether the scheduler has an argument `total_steps` that the recipe left open.
-
-    >>> from functools import partial
-    >>> takes_total_steps(partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1))
-    True
-    >>> takes_total_steps(partial(torch.optim.lr_scheduler.StepLR, step_size=1))
-    False
-    """
-    keywords = getattr(make_scheduler, "keywords", {})
-    if keywords.get("epochs") is not None:  # OneCycleLR's other way to say its length
-        return False
-    if "total_steps" in keywords:
-        return keywords["total_steps"] is None
-    try:
-        parameter = inspect.signature(make_scheduler).parameters.get("total_steps")
-    except (TypeError, ValueError):
-        return False
-    return parameter is not None and parameter.default in (None, inspect.Parameter.empty)
