@@ -9,6 +9,7 @@ from pytorch_lightning.profilers import SimpleProfiler
 from torch import nn
 
 from tests.conftest import ManualRegression, readings_of
+from zoo.derivatives import per_point
 from zoo.optim import SAM
 from zoo.training.linearised import linearised, residuals_of
 from zoo.training.monitor import MonitorOptions
@@ -87,12 +88,16 @@ def test_a_task_with_a_backward_of_its_own_keeps_it(make_net, loader, quick, ada
 
 @pytest.mark.parametrize("products", [False, True])
 def test_linearised_terms_leave_the_gradient_of_their_sum_of_squares(products):
-    net, twin = (nn.Linear(2, 1).double() for _ in range(2))
+    net, twin = (nn.Linear(2, 1, bias=False).double() for _ in range(2))
     twin.load_state_dict(net.state_dict())
     x_ND = torch.randn(5, 2, dtype=torch.float64)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     optimizer.wants_products = products
-    blocks = {"fit": lambda: net(x_ND) - 1, "size": lambda: 0.5 * net(x_ND).square()}
+
+    def at():
+        return (per_point(net.weight, 5)[:, 0] * x_ND).sum(1, keepdim=True)
+
+    blocks = {"fit": lambda: at() - 1, "size": lambda: 0.5 * at().square()}
     found = linearised(blocks, optimizer)
     terms = {"fit": (twin(x_ND) - 1).square().sum(), "size": (0.5 * twin(x_ND).square()).square().sum()}
     for name, term in terms.items():
