@@ -3,16 +3,19 @@
 Legend: E = episodes.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
+from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from tasks.rl.environments.environment import Environment
 from tasks.rl.environments.spaces import Spaces
+from zoo.errors import InputError
 
 # Environment i of a vector starts from seed + i: far apart, so that no split sees starts of another.
 VALIDATION_SEED, TEST_SEED, EXPLANATION_SEED = 1_000_000, 2_000_000, 3_000_000
@@ -24,6 +27,37 @@ class Played:
 
     returns_E: np.ndarray
     lengths_E: np.ndarray
+
+
+@dataclass
+class Evaluation:
+    """Greedy episodes by which an agent is judged.
+
+    Attributes:
+        environment: where they are played.
+        episodes: in each evaluation.
+        seconds: CPU time that all of them took so far.
+    """
+
+    environment: Environment
+    episodes: int
+    seconds: float = 0.0
+
+    def __post_init__(self):
+        if self.episodes < 1:
+            raise InputError(f"model.evaluation_episodes: expected 1 or more, got {self.episodes}; mend the recipe")
+
+    def figures(self, act: Callable[[Tensor], Tensor], testing: bool) -> dict[str, Tensor]:
+        """Return [E] and length [E]; episodes of the test start elsewhere than those of validation."""
+        started = time.process_time()
+        seen = played(self.environment, act, self.episodes, TEST_SEED if testing else VALIDATION_SEED)
+        self.seconds += time.process_time() - started
+        return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
+
+
+def testing(task: LightningModule) -> bool:
+    """Whether a task's Trainer runs a test."""
+    return task._trainer is not None and task.trainer.testing
 
 
 @torch.no_grad()

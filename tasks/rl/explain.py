@@ -12,7 +12,7 @@ from torch import Tensor
 from tasks.rl.agent import Agent
 from tasks.rl.environments.environment import Environment
 from tasks.rl.evaluation import EXPLANATION_SEED
-from tasks.rl.pages.calibration import calibration, obtained_returns
+from tasks.rl.pages.calibration import calibration, obtained_returns, what_is_left_out
 from tasks.rl.pages.drawing import drawn
 from tasks.rl.pages.episode import Episode, episode
 from tasks.rl.pages.film import Film, animation, filmed, strip
@@ -151,19 +151,15 @@ def calibration_section(agent: Agent, seen: Seen, discount: float) -> Section:
     )
     how = "drawn as in training" if agent.sample else "greedy"
     lead = f"{len(seen.episodes)} episodes with actions {how}; discount {discount:g}. "
-    left_out = known_N.any()
-    if left_out:
+    known, steps = int(known_N.sum()), len(known_N)
+    if known:
         values_N, returns_N = values_N[known_N], returns_N[known_N]
     bias, spread = float((values_N - returns_N).mean()), float(np.std(returns_N))
     sense = "above" if bias > 0 else "below"
     lead += f"V stands {abs(bias):.3g} {sense} the return obtained on average"
     if spread > 0 and np.std(values_N) > 0:
         lead += f", correlation {np.corrcoef(values_N, returns_N)[0, 1]:.2f}"
-    lead += (
-        ". Steps whose return a time limit cut short are left out."
-        if left_out
-        else ". A time limit cut every episode early: V at the cut stands for what lay beyond, which flatters V."
-    )
+    lead += f". {what_is_left_out(known, steps)}"
     found = calibration(values_N, returns_N)
     ends = np.array([found["value"].min(), found["value"].max()])
     lines = {"obtained": (found["value"], found["return"]), "V was right": (ends, ends)}

@@ -99,7 +99,7 @@ class GaussianNoise:
 class OrnsteinUhlenbeck(nn.Module):
     """x <- x - theta x + sigma n: noise that lasts, with standard deviation sigma / sqrt(theta (2 - theta)).
 
-    It begins at zero in every episode. Its present value is part of every checkpoint.
+    x is zero before the first step of every episode. Its present value is part of every checkpoint.
 
     Args:
         theta: how fast it forgets.
@@ -122,8 +122,9 @@ class OrnsteinUhlenbeck(nn.Module):
     def tried(self, best_B: Tensor, spaces: Spaces, step: int, ended_B: np.ndarray) -> Tensor:
         """Best ones with noise, inside [-1, 1]."""
         before = torch.zeros_like(best_B) if self.noise is None else self.noise
-        before = before.masked_fill(torch.from_numpy(ended_B)[:, None], 0.0)
-        self.noise = (1 - self.theta) * before + self.sigma * torch.randn_like(best_B)
+        moved = (1 - self.theta) * before + self.sigma * torch.randn_like(best_B)
+        # Where an episode has ended the environment resets and ignores the action: no step for the noise either.
+        self.noise = moved.masked_fill(torch.from_numpy(ended_B)[:, None], 0.0)
         return (best_B + self.noise).clamp(-1, 1)
 
     def get_extra_state(self) -> Tensor | None:

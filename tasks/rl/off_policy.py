@@ -3,7 +3,6 @@
 Legend: B = environments, N = transitions of a minibatch, E = episodes.
 """
 
-import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 
 from tasks.rl.agent import Agent
 from tasks.rl.environments.environment import Environment
-from tasks.rl.environments.nonfinite import NonFiniteBatch, dumping, run_folder_of
+from tasks.rl.environments.nonfinite import dumping, refuse_nonfinite_gradient, run_folder_of
 from tasks.rl.environments.spaces import Spaces
-from tasks.rl.evaluation import TEST_SEED, VALIDATION_SEED, played
+from tasks.rl.evaluation import Evaluation, testing
 from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.exploration import Exploration, random_actions
 from tasks.rl.pages.training_sections import training_sections
@@ -101,18 +100,16 @@ class QLearning(TaskModule):
         self.environment, self.algorithm, self.exploration, self.replay = environment, algorithm, exploration, replay
         self.train_every, self.updates, self.batch_size, self.warmup = train_every, updates, batch_size, warmup
         self.target_every, self.target_rate, self.discount = target_every, target_rate, discount
-        self.reward_scale, self.evaluation_episodes = reward_scale, evaluation_episodes
+        self.reward_scale, self.evaluation = reward_scale, Evaluation(environment, evaluation_episodes)
         self._refuse_unfit()
         self.target = deepcopy(self.net).requires_grad_(False)
         self.collector: Collector | None = None
         self._errors_N: Tensor | None = None
         self._collected: dict[str, Any] | None = None  # the collector's state in the checkpoint that is resumed
-        self.evaluation_seconds = 0.0
 
     def _refuse_unfit(self) -> None:
         counts = {
-            name: getattr(self, name)
-            for name in ("train_every", "updates", "batch_size", "warmup", "target_every", "evaluation_episodes")
+            name: getattr(self, name) for name in ("train_every", "updates", "batch_size", "warmup", "target_every")
         }
         for name, value in counts.items():
             if value < 1:
@@ -203,17 +200,8 @@ class QLearning(TaskModule):
         for minibatch in self.algorithm.samples(self.net, self.target, on_device).split(self.batch_size):
             self.optimise(minibatch, lambda one=minibatch: self.objective(one))
             errors.append(self._errors_N)
-        self._refuse_nonfinite_gradient(transitions)
+        refuse_nonfinite_gradient(self, self.environment.id, self.environment_steps, transitions._asdict())
         self.replay.reweigh(transitions.index_N, torch.cat(errors))
-
-    def _refuse_nonfinite_gradient(self, transitions: Transitions) -> None:
-        # The monitor would say the step and the layer some batches later, when the transitions are gone.
-        if self.monitor.options.stop_on_nonfinite and not self.monitor.newest_is_finite:
-            try:
-                self.flush_readings()
-            except InputError as error:
-                where = f"environment {self.environment.id}, step {self.environment_steps}"
-                raise NonFiniteBatch(f"{error} ({where})", transitions._asdict()) from error
 
     def _read(self, episodes: Episodes) -> None:
         values = {"environment_steps": torch.tensor(float(self.environment_steps)), **episode_readings(episodes)}
@@ -236,29 +224,27 @@ class QLearning(TaskModule):
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
-        started = time.process_time()
-        seed = TEST_SEED if self._trainer is not None and self.trainer.testing else VALIDATION_SEED
         greedy = self.algorithm.agent(net).act
 
         def act(obs_E: Tensor) -> Tensor:
             return greedy(obs_E.to(self.device)).cpu()
 
-        seen = played(self.environment, act, self.evaluation_episodes, seed)
-        self.evaluation_seconds += time.process_time() - started
-        return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
+        return self.evaluation.figures(act, testing(self))
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Greedy episodes."""
-        self._means.add(self.evaluate(self.net, batch), self.evaluation_episodes)
+        self._means.add(self.evaluate(self.net, batch), self.evaluation.episodes)
 
     test_step = validation_step
 
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `TaskModule`; the memory and where the environments stand are part of a checkpoint."""
+        """See `TaskModule`; where the environments stand is part of a checkpoint, and the memory of the last one: the
+        best is played and explained, which needs no memory."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["replay"] = self.replay.state_dict()
+        if not checkpoint.get("is_best", False):
+            checkpoint["replay"] = self.replay.state_dict()
         if self.collector is not None:
             checkpoint["collector"] = self.collector.state_dict()
 
@@ -266,8 +252,22 @@ class QLearning(TaskModule):
         """See `TaskModule`; only a fit takes up the memory and goes on in the middle of its episodes."""
         super().on_load_checkpoint(checkpoint)
         if self._trainer is not None and self.trainer.state.fn == "fit":
+            refuse_without_memory(checkpoint)
             self.replay.load_state_dict(checkpoint["replay"])
             self._collected = checkpoint["collector"]
+
+
+def refuse_without_memory(checkpoint: dict[str, Any]) -> None:
+    """A best.ckpt, which one cannot go on from.
+
+    Raises:
+        InputError: it is one.
+    """
+    if "replay" not in checkpoint:
+        raise InputError(
+            "resume: expected a checkpoint with its replay memory, got one without, as best.ckpt is (it is there to "
+            "play and to explain); resume from last.ckpt"
+        )
 
 
 @torch.no_grad()

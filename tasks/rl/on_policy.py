@@ -1,6 +1,5 @@
 """Policy gradients: collect a rollout with the newest policy, update on it, throw it away."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol
@@ -12,9 +11,9 @@ from torch import Tensor, nn
 from tasks.rl.agent import Agent, agent_of_policy, agent_that_remembers
 from tasks.rl.algorithms import Recurrent
 from tasks.rl.environments.environment import Environment
-from tasks.rl.environments.nonfinite import NonFiniteBatch, dumping, run_folder_of
+from tasks.rl.environments.nonfinite import dumping, refuse_nonfinite_gradient, run_folder_of
 from tasks.rl.environments.spaces import Spaces
-from tasks.rl.evaluation import EXPLANATION_SEED, TEST_SEED, VALIDATION_SEED, played
+from tasks.rl.evaluation import EXPLANATION_SEED, Evaluation, testing
 from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
 from tasks.rl.losses import approximate_kl
@@ -83,10 +82,10 @@ class PolicyGradient(TaskModule):
         value_optimizer: OptimizerCallable | None = None,
         **kwargs: Any,
     ):
-        if not 0 <= discount <= 1 or rollout_steps < 1 or evaluation_episodes < 1:
+        if not 0 <= discount <= 1 or rollout_steps < 1:
             raise InputError(
-                "model: expected 0 <= discount <= 1 and rollout_steps, evaluation_episodes >= 1, got "
-                f"{discount}, {rollout_steps} and {evaluation_episodes}; mend the recipe"
+                "model: expected 0 <= discount <= 1 and rollout_steps >= 1, got "
+                f"{discount} and {rollout_steps}; mend the recipe"
             )
         made = net(environment.spaces)
         if gradient_quality_every:
@@ -113,12 +112,11 @@ class PolicyGradient(TaskModule):
         self.automatic_optimization = False
         self.environment, self.algorithm = environment, algorithm
         self.rollout_steps, self.discount = rollout_steps, discount
-        self.evaluation_episodes = evaluation_episodes
+        self.evaluation = Evaluation(environment, evaluation_episodes)
         self.collector: Collector | None = None
         self.memory: Memory | None = None
         self._collected: dict[str, Any] | None = None  # the collector's state in the checkpoint that is resumed
         self.reward_scale = RewardScale(discount) if scale_rewards else None
-        self.evaluation_seconds = 0.0
 
     def loss(self, net: nn.Module, batch: Samples) -> dict[str, Tensor]:
         """The algorithm's terms."""
@@ -183,7 +181,7 @@ class PolicyGradient(TaskModule):
             noise = policy_gradient_noise(self.net, self.loss, rollout, samples)
             self.monitor.add(self.trainer.global_step, quality_readings(noise))
         self._update(samples)
-        self._refuse_nonfinite_gradient(samples)
+        refuse_nonfinite_gradient(self, self.environment.id, self.environment_steps, vars(samples))
         if schedule := self.lr_schedulers():  # one step a rollout, as many as the run has
             schedule.step()
         self._read(samples, episodes)
@@ -197,16 +195,6 @@ class PolicyGradient(TaskModule):
         if self._critic is not None:
             for minibatch in self._critic.minibatches_of(samples):
                 self.optimise(minibatch, lambda one=minibatch: self._critic.loss(self.net, one), value)
-
-    def _refuse_nonfinite_gradient(self, samples: Samples) -> None:
-        # The monitor would say the step and the layer some rollouts later, when the batch is gone.
-        if self.monitor.options.stop_on_nonfinite and not self.monitor.newest_is_finite:
-            try:
-                self.flush_readings()
-            except InputError as error:
-                batch = {name: value for name, value in vars(samples).items() if isinstance(value, Tensor)}
-                where = f"environment {self.environment.id}, step {self.environment_steps}"
-                raise NonFiniteBatch(f"{error} ({where})", batch) from error
 
     @property
     def environment_steps(self) -> int:
@@ -255,16 +243,12 @@ class PolicyGradient(TaskModule):
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of greedy episodes; those of the test start elsewhere than those of validation."""
-        started = time.process_time()
-        seed = TEST_SEED if self._trainer is not None and self.trainer.testing else VALIDATION_SEED
-        policy = Memory(net, self.evaluation_episodes).policy if remembers(net) else net.policy
-        seen = played(self.environment, lambda obs: policy(obs).mode(), self.evaluation_episodes, seed)
-        self.evaluation_seconds += time.process_time() - started
-        return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
+        policy = Memory(net, self.evaluation.episodes).policy if remembers(net) else net.policy
+        return self.evaluation.figures(lambda obs: policy(obs).mode(), testing(self))
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Greedy episodes."""
-        self._means.add(self.evaluate(self.net, batch), self.evaluation_episodes)
+        self._means.add(self.evaluate(self.net, batch), self.evaluation.episodes)
 
     test_step = validation_step
 

@@ -1,6 +1,5 @@
 """Parameter exploration: many perturbed policies play an episode each, side by side, and the best pull the mean."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,12 +13,11 @@ from tasks.rl.algorithms.pgpe import PGPE, Explored
 from tasks.rl.environments.environment import Environment
 from tasks.rl.environments.nonfinite import refuse_nonfinite_values
 from tasks.rl.environments.spaces import Spaces
-from tasks.rl.evaluation import TEST_SEED, VALIDATION_SEED, Played, episodes_in, played
+from tasks.rl.evaluation import Evaluation, Played, episodes_in, testing
 from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.pages.training_sections import training_sections
 from tasks.rl.readings import episode_readings
 from tasks.rl.rollout import Episodes
-from zoo.errors import InputError
 from zoo.optim.fisher import Divergence
 from zoo.reports import Section
 from zoo.training.task import TaskModule
@@ -51,14 +49,11 @@ class ParameterExploring(TaskModule):
         evaluation_episodes: int = 20,
         **kwargs: Any,
     ):
-        if evaluation_episodes < 1:
-            raise InputError(f"model.evaluation_episodes: expected 1 or more, got {evaluation_episodes}; change it")
         super().__init__(net(environment.spaces), optimizer, **kwargs)
         self.automatic_optimization = False
         self.environment, self.algorithm = environment, algorithm
-        self.evaluation_episodes = evaluation_episodes
+        self.evaluation = Evaluation(environment, evaluation_episodes)
         self.vector: Any = None
-        self.evaluation_seconds = 0.0
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     @property
@@ -126,14 +121,10 @@ class ParameterExploring(TaskModule):
 
     def evaluate(self, net: nn.Module, batch: int) -> dict[str, Tensor]:
         """Return [E] and length [E] of episodes at the mean; the test's start elsewhere than the validation's."""
-        started = time.process_time()
-        seed = TEST_SEED if self._trainer is not None and self.trainer.testing else VALIDATION_SEED
-        seen = played(self.environment, lambda obs: net.policy(obs).mode(), self.evaluation_episodes, seed)
-        self.evaluation_seconds += time.process_time() - started
-        return {"return": torch.from_numpy(seen.returns_E), "length": torch.from_numpy(seen.lengths_E)}
+        return self.evaluation.figures(lambda obs: net.policy(obs).mode(), testing(self))
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Episodes at the mean."""
-        self._means.add(self.evaluate(self.net, batch), self.evaluation_episodes)
+        self._means.add(self.evaluate(self.net, batch), self.evaluation.episodes)
 
     test_step = validation_step

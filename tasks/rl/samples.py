@@ -52,8 +52,6 @@ def samples_of(net: nn.Module, rollout: Rollout, gae_lambda: float, normalise: b
         gae_lambda: 1 gives Monte Carlo returns minus V, 0 the one-step error.
         normalise: the advantages over the rollout.
     """
-    if not 0 <= gae_lambda <= 1:
-        raise InputError(f"model.algorithm.gae_lambda: expected a number in [0, 1], got {gae_lambda}; mend the recipe")
     steps, count = rollout.rewards_TB.shape
     policy, values_N = net.policy_and_value(rollout.obs_TB.flatten(0, 1))
     values_TB = values_N.view(steps + 1, count)
@@ -66,6 +64,16 @@ def samples_of(net: nn.Module, rollout: Rollout, gae_lambda: float, normalise: b
         advantages_N = normalised(advantages_N)
     obs_N = rollout.obs_TB.flatten(0, 1)[chosen_N]
     return Samples(obs_N, actions_N, advantages_N, targets_N, policy.log_prob(actions_N), before_N, policy)
+
+
+def refuse_trace(gae_lambda: float) -> None:
+    """A trace that does not decay, when an algorithm is made.
+
+    Raises:
+        InputError: gae_lambda is outside [0, 1].
+    """
+    if not 0 <= gae_lambda <= 1:
+        raise InputError(f"model.algorithm.gae_lambda: expected a number in [0, 1], got {gae_lambda}; mend the recipe")
 
 
 def normalised(advantages_N: Tensor) -> Tensor:

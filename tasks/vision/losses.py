@@ -16,6 +16,16 @@ def classification_loss(logits_NC: Tensor, labels: Tensor, label_smoothing: floa
     return cross_entropy(logits_NC.float(), labels, label_smoothing=label_smoothing)
 
 
+def softmax_kl(before_NC: Tensor, after_NC: Tensor) -> Tensor:
+    """Mean over images of KL(p || q), p and q the classes' probabilities by logits before and after, in float32.
+
+    >>> softmax_kl(torch.zeros(1, 2), torch.tensor([[0.0, 3.0**0.5]])).item() > 0
+    True
+    """
+    before_NC, after_NC = before_NC.float().log_softmax(1), after_NC.float().log_softmax(1)
+    return (before_NC.exp() * (before_NC - after_NC)).sum(1).mean()
+
+
 def correct(logits_NC: Tensor, labels_N: Tensor) -> Tensor:
     """1.0 where the highest logit is the label's, else 0.0, [N]."""
     return (logits_NC.argmax(1) == labels_N).float()

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tasks.vision.explain import classification_sections, explain_sections
-from tasks.vision.losses import classification_loss, correct
+from tasks.vision.losses import classification_loss, correct, softmax_kl
 from zoo.errors import InputError
+from zoo.optim.fisher import Divergence
 from zoo.reports import Section
+from zoo.training.repeatable import repeatable
 from zoo.training.task import Score, TaskModule
 
 Batch = tuple[Tensor, Tensor]  # images_NCHW, labels: [N] classes or [N, C] probabilities
@@ -63,6 +65,14 @@ class ImageClassification(TaskModule):
         images_NCHW, labels = batch
         logits_NC = net(images_NCHW.contiguous(memory_format=self.memory_format))
         return {"cross_entropy": classification_loss(logits_NC, labels, self.label_smoothing)}
+
+    def divergence(self, net: nn.Module, batch: Batch) -> Divergence:
+        """Mean KL divergence of the class probabilities, whose Hessian is the Fisher information of the softmax: the
+        labels' expectation by the net itself, so that no label of the batch enters (Martens 2020)."""
+        logits_of = repeatable(net, batch[0].contiguous(memory_format=self.memory_format))
+        with torch.no_grad():
+            before_NC = logits_of()
+        return lambda: softmax_kl(before_NC, logits_of())
 
     def evaluate(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy (without smoothing) and accuracy of every image."""

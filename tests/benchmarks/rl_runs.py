@@ -38,7 +38,7 @@ class Watch(Callback):
 
     def on_validation_end(self, trainer, pl_module) -> None:
         """Note one evaluation."""
-        self.curve.seconds.append(time.process_time() - self._started - pl_module.evaluation_seconds)
+        self.curve.seconds.append(time.process_time() - self._started - pl_module.evaluation.seconds)
         self.curve.steps.append(pl_module.environment_steps)
         self.curve.returns.append(float(trainer.callback_metrics["val/return"]))
         if self.curve.solved_at(self.least, self.sustained) is not None:

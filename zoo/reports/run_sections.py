@@ -51,12 +51,10 @@ def learning_curves(record: Readings) -> Section | None:
     terms = {q[5:]: _whole(record, q) for q in record.quantities() if q.startswith("loss/")}
     if terms:
         figures.append(line_chart({k: (s.steps, _smoothed(s.values)) for k, s in terms.items()}, y_label="loss terms"))
-    others = [q for q in record.quantities() if q.startswith("val/") and q != "val/loss"]
-    if others:
-        lines = {q: (_whole(record, q).steps, _whole(record, q).values) for q in others}
-        values = np.concatenate([y for _, y in lines.values()])
-        decades = values.min() > 0 and values.max() > 100 * values.min()  # an error that falls by orders of magnitude
-        figures.append(line_chart(lines, y_label="validation", log_y=bool(decades)))
+    for name in (q for q in record.quantities() if q.startswith("val/") and q != "val/loss"):
+        one = _whole(record, name)  # on an axis of its own: an accuracy, a length and an error have no common unit
+        decades = one.values.min() > 0 and one.values.max() > 100 * one.values.min()  # falls by orders of magnitude
+        figures.append(line_chart({name: (one.steps, one.values)}, y_label=name, log_y=bool(decades)))
     judged = "validation loss" in first
     lead = "Falling together is learning; training falling while validation rises is memorising." if judged else ""
     return Section("Learning curves", lead, figures)

@@ -98,7 +98,7 @@ class Checkpointer(Checkpoint):
         self.folder, self.monitor, self.mode = Path(folder), monitor, mode
         self.every_n_steps, self.config = every_n_steps, config
         self.best_value: float | None = None
-        self._saved_step = 0
+        self._saved_step, self._saves_best = 0, False
         self.seconds_spent = 0.0
         self._before = {"seconds": 0.0, "cpu_seconds": 0.0}  # by the parts of the run before this process
         self._started = self._clocks()
@@ -143,7 +143,7 @@ class Checkpointer(Checkpoint):
 
     def _save(self, trainer: Trainer, path: Path) -> None:
         started = time.perf_counter()
-        self._saved_step = trainer.global_step
+        self._saved_step, self._saves_best = trainer.global_step, path == self.best
         trainer.save_checkpoint(path)
         self.seconds_spent += time.perf_counter() - started
 
@@ -163,6 +163,7 @@ class Checkpointer(Checkpoint):
             states = [None] * trainer.world_size
             torch.distributed.all_gather_object(states, random_state())
         checkpoint["random_states"] = states
+        checkpoint["is_best"] = self._saves_best  # a task may leave out what only going on needs
         checkpoint["config"] = self.config
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -1,13 +1,13 @@
 """Advantage actor-critic with generalised advantage estimates (Mnih et al. 2016, Schulman et al. 2015)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from tasks.rl.algorithms.whole_rollout import once
 from tasks.rl.losses import policy_gradient_loss, value_loss
 from tasks.rl.rollout import Rollout
-from tasks.rl.samples import Samples, samples_of
+from tasks.rl.samples import Samples, refuse_trace, samples_of
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class A2C:
     entropy_weight: float = 0.0
     normalise_advantages: bool = False
 
+    minibatches_of = staticmethod(once)
+
+    def __post_init__(self):
+        refuse_trace(self.gae_lambda)
+
     def samples(self, net: nn.Module, rollout: Rollout) -> Samples:
         """Valid steps with their advantages."""
         return samples_of(net, rollout, self.gae_lambda, self.normalise_advantages)
-
-    def minibatches_of(self, samples: Samples) -> Iterator[Samples]:
-        """The rollout as a whole, once."""
-        yield samples
 
     def loss(self, net: nn.Module, samples: Samples) -> dict[str, Tensor]:
         """Policy, value and, where it weighs, entropy."""

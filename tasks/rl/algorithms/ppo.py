@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tasks.rl.losses import clipped_surrogate_loss, value_loss
 from tasks.rl.rollout import Rollout
-from tasks.rl.samples import Samples, samples_of, shuffled_minibatches
+from tasks.rl.samples import Samples, refuse_trace, samples_of, shuffled_minibatches
 from zoo.errors import InputError
 
 
@@ -32,10 +32,11 @@ class PPO:
     entropy_weight: float = 0.0
 
     def __post_init__(self):
-        if self.epochs < 1 or self.minibatches < 1 or self.clip <= 0 or not 0 <= self.gae_lambda <= 1:
+        refuse_trace(self.gae_lambda)
+        if self.epochs < 1 or self.minibatches < 1 or self.clip <= 0:
             raise InputError(
-                "model.algorithm: expected epochs and minibatches >= 1, clip > 0, 0 <= gae_lambda <= 1, got "
-                f"{self.epochs}, {self.minibatches}, {self.clip} and {self.gae_lambda}; mend the recipe"
+                "model.algorithm: expected epochs and minibatches >= 1, clip > 0, got "
+                f"{self.epochs}, {self.minibatches} and {self.clip}; mend the recipe"
             )
 
     def samples(self, net: nn.Module, rollout: Rollout) -> Samples:

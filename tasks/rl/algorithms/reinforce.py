@@ -1,10 +1,10 @@
 """REINFORCE with a baseline (Williams 1992)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from tasks.rl.algorithms.whole_rollout import once
 from tasks.rl.losses import policy_gradient_loss, value_loss
 from tasks.rl.rollout import Rollout
 from tasks.rl.samples import Samples, samples_of
@@ -27,6 +27,8 @@ class Reinforce:
     value_weight: float = 0.5
     normalise_advantages: bool = True
 
+    minibatches_of = staticmethod(once)
+
     def samples(self, net: nn.Module, rollout: Rollout) -> Samples:
         """Valid steps with the returns that followed."""
         samples = samples_of(net, rollout, 1.0, self.normalise_advantages and self.baseline)
@@ -36,10 +38,6 @@ class Reinforce:
         if self.normalise_advantages:
             gained_N = gained_N / (gained_N.std() + 1e-8)
         return Samples(**{**vars(samples), "advantages_N": gained_N})
-
-    def minibatches_of(self, samples: Samples) -> Iterator[Samples]:
-        """The rollout as a whole, once."""
-        yield samples
 
     def loss(self, net: nn.Module, samples: Samples) -> dict[str, Tensor]:
         """Policy and value."""

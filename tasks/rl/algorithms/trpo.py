@@ -1,14 +1,14 @@
 """Trust region policy optimisation (Schulman et al. 2015)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from tasks.rl.algorithms.value_fitting import ValueFitting
+from tasks.rl.algorithms.whole_rollout import mean_kl, once
 from tasks.rl.losses import surrogate_loss
 from tasks.rl.rollout import Rollout
-from tasks.rl.samples import Samples, samples_of
+from tasks.rl.samples import Samples, refuse_trace, samples_of
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,15 @@ class TRPO:
     entropy_weight: float = 0.0
     critic: ValueFitting = ValueFitting()  # noqa: RUF009  frozen
 
+    minibatches_of = staticmethod(once)
+    divergence = staticmethod(mean_kl)
+
+    def __post_init__(self):
+        refuse_trace(self.gae_lambda)
+
     def samples(self, net: nn.Module, rollout: Rollout) -> Samples:
         """Valid steps with normalised advantages."""
         return samples_of(net, rollout, self.gae_lambda)
-
-    def minibatches_of(self, samples: Samples) -> Iterator[Samples]:
-        """The rollout as a whole, once."""
-        yield samples
 
     def loss(self, net: nn.Module, samples: Samples) -> dict[str, Tensor]:
         """Policy and, where it weighs, entropy."""
@@ -41,7 +43,3 @@ class TRPO:
         if self.entropy_weight:
             terms["entropy"] = -self.entropy_weight * policy.entropy().mean()
         return terms
-
-    def divergence(self, net: nn.Module, samples: Samples) -> Tensor:
-        """Mean KL from the policy that collected the rollout."""
-        return net.policy(samples.obs_N).kl_from(samples.policy).mean()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zoo.errors import InputError
 from zoo.training.checkpoints import save_atomically
+from zoo.training.task import TaskModule
 
 
 class NonFiniteBatch(InputError):
@@ -44,6 +45,28 @@ def refuse_nonfinite(batch: dict[str, Tensor], environment: str, first_step: int
         f"{first_step + step}; mend {CAUSES[name]}",
         batch,
     )
+
+
+def refuse_nonfinite_gradient(task: TaskModule, environment: str, step: int, batch: dict[str, Any]) -> None:
+    """Stop at once where the newest gradient is not finite: the monitor would say the step and the layer some batches
+    later, when the batch is gone.
+
+    Args:
+        task: its monitor read the gradient.
+        environment: its id.
+        step: environment steps so far.
+        batch: what was learned from; its tensors are kept.
+
+    Raises:
+        NonFiniteBatch: with the layers, the environment and the step.
+    """
+    if not task.monitor.options.stop_on_nonfinite or task.monitor.newest_is_finite:
+        return
+    try:
+        task.flush_readings()
+    except InputError as error:
+        tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
+        raise NonFiniteBatch(f"{error} (environment {environment}, step {step})", tensors) from error
 
 
 def refuse_nonfinite_values(name: str, values: np.ndarray, environment: str, step: int) -> None:

@@ -22,6 +22,10 @@ KINDS: dict[type[Space], Kind] = {
 }
 
 
+# What a net for flat observations says of frames.
+PREPROCESS = "for an Atari game set model.environment.preprocessing to atari too"
+
+
 @dataclass(frozen=True)
 class Spaces:
     """Observation and action space of one environment (not of the vector).

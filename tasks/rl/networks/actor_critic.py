@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.rl.distributions import Categorical, DiagonalGaussian, MultiCategorical
-from tasks.rl.environments.spaces import Spaces
+from tasks.rl.environments.spaces import PREPROCESS, Spaces
 from tasks.rl.networks.nature_cnn import NatureCNN
 from tasks.rl.normalise import RunningMoments
 from zoo.errors import InputError
@@ -55,7 +55,7 @@ class ActorCritic(nn.Module):
         if spaces.is_image:
             raise InputError(
                 f"model.net: expected flat observations, got frames {list(spaces.observation.shape)}; "
-                "take tasks.rl.networks.ImageActorCritic"
+                f"take tasks.rl.networks.ImageActorCritic; {PREPROCESS}"
             )
         self.kind, self.sizes = spaces.kind, tuple(spaces.action_sizes) if spaces.kind != "box" else ()
         self.moments = RunningMoments((spaces.observation_size,)) if normalise_observations else None

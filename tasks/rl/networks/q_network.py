@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.rl.environments.spaces import Spaces
+from tasks.rl.environments.spaces import PREPROCESS, Spaces
 from tasks.rl.networks.nature_cnn import NatureCNN
 from tasks.rl.normalise import RunningMoments
 from tasks.rl.rollout import Rollout
@@ -167,4 +167,6 @@ def refuse_unfit(spaces: Spaces, hidden_sizes: list[int], atoms: int, low: float
             f"model.net: expected 0 atoms, or 2 and more from low to high, got {atoms} from {low} to {high}; mend it"
         )
     if normalise and spaces.is_image:
-        raise InputError("model.net.normalise_observations: expected false for frames, got true; leave it out")
+        raise InputError(
+            f"model.net.normalise_observations: expected false for frames, got true; leave it out; {PREPROCESS}"
+        )

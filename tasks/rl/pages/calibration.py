@@ -27,6 +27,19 @@ def obtained_returns(
     return returns_T, np.full(len(rewards_T), True) if terminated else discount**left_T <= UNSEEN
 
 
+def what_is_left_out(known: int, steps: int) -> str:
+    """What a time limit did to the returns that V is held against.
+
+    >>> what_is_left_out(90, 100)
+    '10 of 100 steps, whose return a time limit cut short, are left out.'
+    """
+    if known == steps:
+        return "No return was cut short by a time limit."
+    if known:
+        return f"{steps - known:,} of {steps:,} steps, whose return a time limit cut short, are left out."
+    return "A time limit cut every episode early: V at the cut stands for what lay beyond, which flatters V."
+
+
 def calibration(values_N: np.ndarray, returns_N: np.ndarray, bins: int = 12) -> dict[str, np.ndarray]:
     """Steps in groups of like value: mean value, mean return, and its 10 and 90 % quantiles, each [bins] or shorter.
 

@@ -11,7 +11,7 @@ from zoo.probes.batch_gradients import GradientNoise
 from zoo.reports import Section, line_chart
 from zoo.training.record import Record, Series
 
-WINDOW = 5  # measurements of the gradient that are pooled
+WINDOW = 5  # measurements of the gradient that are pooled; with fewer nothing is said of the batch
 
 
 def training_sections(record: Record, minibatches: int = 1) -> list[Section]:
@@ -84,8 +84,9 @@ def gradient_quality_section(record: Record, minibatches: int = 1) -> Section | 
     if minibatches > 1:
         lines["one minibatch"] = (x, GradientNoise(pooled.signal, pooled.noise * minibatches).cosine().numpy())
     cosine = line_chart(lines, "environment steps", "cosine", caption="Expected cosine to the true policy gradient.")
+    verdict = batch_verdict(late, len(signal.values[last]))
     lead = (
-        f"{batch_verdict(late)} Measured from the spread of the gradients of whole environments within a rollout "
+        f"{verdict} Measured from the spread of the gradients of whole environments within a rollout "
         f"(McCandlish et al. 2018), {len(x)} times, {WINDOW} measurements pooled. It is the noise of the estimate: a "
         "bias, such as that of a wrong critic, does not show, and environments in step with each other make it look "
         "too good (zoo explain RUN --rollouts 64 checks that by brute force)."
@@ -94,12 +95,17 @@ def gradient_quality_section(record: Record, minibatches: int = 1) -> Section | 
     return Section("Quality of the policy gradient", lead, [ratio, cosine], data)
 
 
-def batch_verdict(late: GradientNoise) -> str:
-    """What the end of the run says about the size of its batch.
+def batch_verdict(late: GradientNoise, readings: int) -> str:
+    """What the end of the run says about the size of its batch, from so many measurements.
 
-    >>> batch_verdict(GradientNoise(torch.tensor(1.0), torch.tensor(4.0))).partition(":")[0]
+    >>> batch_verdict(GradientNoise(torch.tensor(1.0), torch.tensor(4.0)), 8).partition(":")[0]
     'Enlarge the batch'
     """
+    if readings < WINDOW:
+        return (
+            f"Too few readings to tell whether the batch is large enough: {readings} in the last third of the run, "
+            f"{WINDOW} would do; lower model.gradient_quality_every or train longer."
+        )
     ratio, cosine = float(late.ratio), float(late.cosine())
     seen = f"the rollout's gradient has a signal-to-noise ratio of {ratio:.2g} in the last third of the run"
     if ratio == 0:

@@ -2,6 +2,7 @@
 judged, held against brute force."""
 
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import gymnasium
@@ -16,7 +17,7 @@ from tasks.rl.algorithms import A2C, PPO
 from tasks.rl.algorithms.dqn import agent_of_values
 from tasks.rl.distributions import Categorical, DiagonalGaussian
 from tasks.rl.environments.environment import Environment
-from tasks.rl.explain import agent_sections, explanation_sections, seen_of
+from tasks.rl.explain import agent_sections, calibration_section, explanation_sections, seen_of
 from tasks.rl.gradient_quality import environments_of, policy_gradient_noise, refuse_few_environments, term_gradient
 from tasks.rl.networks import ActorCritic
 from tasks.rl.networks.recurrent import RecurrentActorCritic
@@ -311,15 +312,20 @@ def test_few_environments_are_refused():
     [(0.0, "No signal"), (0.2, "Enlarge the batch"), (1.0, "large enough"), (50.0, "larger than it must be")],
 )
 def test_verdict(ratio, word):
-    assert word in batch_verdict(GradientNoise(torch.tensor(ratio), torch.tensor(1.0)))
+    assert word in batch_verdict(GradientNoise(torch.tensor(ratio), torch.tensor(1.0)), 5)
+
+
+def test_no_verdict_from_few_readings():
+    said = batch_verdict(GradientNoise(torch.tensor(0.2), torch.tensor(1.0)), 4)
+    assert said.startswith("Too few readings to tell") and "4 in the last third" in said and "Enlarge" not in said
 
 
 # The report's curves
 
 
-def small_record() -> Record:
+def small_record(steps: int = 9) -> Record:
     record = Record()
-    for step in range(9):
+    for step in range(steps):
         rows = {
             "environment_steps": 100.0 * (step + 1),
             "return": step,
@@ -327,7 +333,8 @@ def small_record() -> Record:
             "return_high": step + 2,
         }
         rows |= {"length": 7, "entropy": 0.5, "kl": 0.01, "explained_variance": -5.0}
-        rows |= {"policy_gradient/signal": 4.0 if step < 6 else 1.0, "policy_gradient/noise": 2.0 if step < 6 else 10.0}
+        signal, noise = (4.0, 2.0) if step < 2 * steps // 3 else (1.0, 10.0)
+        rows |= {"policy_gradient/signal": signal, "policy_gradient/noise": noise}
         record.write([(10 * step + 4, "", name, float(value)) for name, value in rows.items()])
     record.write([(9, "", "val/return", 3.0), (49, "", "val/return", 8.0)])
     return record
@@ -342,11 +349,33 @@ def test_returns_stand_over_environment_steps():
 
 
 def test_quality_pools_the_last_third():
-    section = gradient_quality_section(small_record(), minibatches=4)
+    section = gradient_quality_section(small_record(15), minibatches=4)
     assert section.data["late_ratio"] == pytest.approx(0.1)
     assert section.lead.startswith("Enlarge the batch") and "10 times as much" in section.lead
     first = section.figures[1].table.rows[0]
     assert first[1:] == pytest.approx([math.sqrt(2 / 3), math.sqrt(0.5 / 1.5)])  # a minibatch has four times the noise
+
+
+def test_three_readings_give_no_verdict():
+    section = gradient_quality_section(small_record(9))
+    assert section.lead.startswith("Too few readings to tell") and "3 in the last third" in section.lead
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(None, "No return was cut short"), (40, "steps, whose return a time limit cut short, are left")]
+)
+def test_what_a_time_limit_cut_short_is_told_as_it_is(limit, said):
+    """A pole falls within forty steps or is cut there: only then is anything left out."""
+    environment = Environment("CartPole-v1", count=2, time_limit=limit)
+    task = PolicyGradient(environment, partial(ActorCritic, hidden_sizes=[8]), A2C(), torch.optim.Adam)
+    push = Agent(
+        act=lambda obs: (obs[:, 2] + 0.3 * obs[:, 3] > 0).long() if limit else torch.zeros(len(obs), dtype=torch.long),
+        scores=lambda obs, actions: obs[:, :1],
+        score_names=("none",),
+        value=task.net.value,
+    )
+    section = calibration_section(push, seen_of(push, environment, 2), 0.9)
+    assert said in section.lead
 
 
 def test_harmful_critic_is_drawn_at_its_floor():

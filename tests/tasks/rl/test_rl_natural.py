@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.rl.algorithms import PGPE, PPO, TRPO, NaturalActorCritic, NaturalPolicyGradient
+from tasks.rl.algorithms import A2C, PGPE, PPO, TRPO, NaturalActorCritic, NaturalPolicyGradient
 from tasks.rl.data import Rollouts
 from tasks.rl.environments.environment import Environment
 from tasks.rl.networks import ActorCritic, LinearPolicy
@@ -75,6 +75,13 @@ def on_policy(algorithm, optimizer, continuous, rollout_steps=16):
 def exploring(continuous, count=32, **options):
     optimizer = partial(NaturalGradient, kl=0.5, damping=1e-3)
     return ParameterExploring(identity(continuous, count), LinearPolicy, optimizer, evaluation_episodes=40, **options)
+
+
+@pytest.mark.parametrize("kind", [A2C, PPO, TRPO, NaturalPolicyGradient, NaturalActorCritic])
+@pytest.mark.parametrize("gae_lambda", [-0.1, 1.5])
+def test_a_trace_that_does_not_decay_is_refused_when_it_is_asked_for(kind, gae_lambda):
+    with pytest.raises(InputError, match=f"gae_lambda: expected a number in .*, got {gae_lambda}"):
+        kind(gae_lambda=gae_lambda)
 
 
 def mean_return(task):

@@ -25,6 +25,7 @@ from zoo.reports.axes import Axis, nice_step
 from zoo.reports.colours import coloured
 from zoo.reports.heat_map import binned_columns
 from zoo.reports.line_chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, thinned
+from zoo.reports.run_sections import learning_curves
 from zoo.training.record import Record
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -107,6 +108,15 @@ def test_colours_rise_and_grey_is_missing():
 def test_binning_is_the_mean_of_what_is_finite():
     values = np.array([[1.0, 3.0, np.nan, 5.0]])
     assert binned_columns(values, 2).tolist() == [[2.0, 5.0]]
+
+
+def test_each_validation_figure_has_an_axis_of_its_own():
+    record = Record()
+    record.write([(step, "", "loss", 1.0 / (step + 1)) for step in range(3)])
+    for name, value in (("val/return", 400.0), ("val/length", 9.0)):
+        record.write([(step, "", name, value) for step in range(3)])
+    figures = learning_curves(record).figures[1:]
+    assert [figure.table.columns[1:] for figure in figures] == [["val/length"], ["val/return"]]
 
 
 def test_heat_map_and_confusion_matrix_keep_the_numbers():
