@@ -3,17 +3,15 @@
 python tests/benchmarks/rl_dqn.py [--seeds N] [--first SEED] [--peer SEEDS]
 """
 
-import argparse
-import logging
 import sys
 import time
-import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.results import report
 from tests.benchmarks.rl_runs import Curve, curve_of
+from tests.benchmarks.seeds import seeds_of, words_of_seeds
 
 LEAST, SHARE, SECONDS, STEPS = 475, 0.8, 25, 50_000
 
@@ -82,14 +80,10 @@ def peer(seeds: range) -> None:
 
 
 if __name__ == "__main__":
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
-    words = argparse.ArgumentParser()
-    words.add_argument("--seeds", type=int, default=10)
-    words.add_argument("--first", type=int, default=0)
+    words = words_of_seeds(10)
     words.add_argument("--peer", type=int, default=0, help="seeds of stable-baselines3 beside ours")
     given = words.parse_args()
     if given.seeds:
-        main(range(given.first, given.first + given.seeds))
+        main(seeds_of(given))
     if given.peer:
         peer(range(given.first, given.first + given.peer))

@@ -1,15 +1,12 @@
 """HalfCheetah-v5 to 200 thousand steps beside stable-baselines3 and sb3-contrib: greedy returns at the same steps.
 
-python tests/benchmarks/rl_mujoco.py [--seeds N] [ppo | trpo ...]
+python tests/benchmarks/rl_mujoco.py [--seeds N] [--first SEED] [ppo | trpo ...]
 
 The peers have their own default hyper-parameters in 8 environments, and the normalisation of observations and rewards
 (VecNormalize) that ours has too.
 """
 
-import argparse
-import logging
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.results import report
 from tests.benchmarks.rl_runs import curve_of
+from tests.benchmarks.seeds import seeds_of, words_of_seeds
 
 EVERY, STEPS, EPISODES = 20_480, 204_800, 5
 
@@ -41,11 +39,11 @@ def peers_returns(name: str, seed: int) -> list[float]:
     return returns
 
 
-def main(names: list[str], seeds: int) -> None:
+def main(names: list[str], seeds: range) -> None:
     """Run and report the last returns; the curves' means stand in the note."""
     for name in names or ["ppo", "trpo"]:
-        ours_SE = np.array([curve_of(f"half_cheetah_{name}", seed).returns for seed in range(seeds)])
-        theirs_SE = np.array([peers_returns(name, seed) for seed in range(seeds)])
+        ours_SE = np.array([curve_of(f"half_cheetah_{name}", seed).returns for seed in seeds])
+        theirs_SE = np.array([peers_returns(name, seed) for seed in seeds])
         ours_E, theirs_E = ours_SE.mean(0), theirs_SE.mean(0)
         note = f"means every {EVERY} steps: ours {ours_E.round().tolist()}, the peer's {theirs_E.round().tolist()}"
         met = bool((ours_E[1:] > theirs_E[1:]).all())
@@ -54,10 +52,7 @@ def main(names: list[str], seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
-    words = argparse.ArgumentParser()
-    words.add_argument("--seeds", type=int, default=3)
+    words = words_of_seeds(3)
     words.add_argument("names", nargs="*", choices=["ppo", "trpo", []])
     given = words.parse_args()
-    main(given.names, given.seeds)
+    main(given.names, seeds_of(given))

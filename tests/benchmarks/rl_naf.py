@@ -3,7 +3,6 @@
 python tests/benchmarks/rl_naf.py [--seeds N] [--first SEED] [--processes P] [RECIPE ...]
 """
 
-import argparse
 import logging
 import sys
 import warnings
@@ -16,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.results import report
 from tests.benchmarks.rl_runs import Curve, curve_of
+from tests.benchmarks.seeds import seeds_of, words_of_seeds
 
 LEAST, STEPS = -200, 10_000
 
@@ -54,10 +54,8 @@ def main(recipes: list[str], seeds: range, processes: int) -> None:
 
 
 if __name__ == "__main__":
-    words = argparse.ArgumentParser()
-    words.add_argument("--seeds", type=int, default=5)
-    words.add_argument("--first", type=int, default=0)
+    words = words_of_seeds(5)
     words.add_argument("--processes", type=int, default=1)
     words.add_argument("recipes", nargs="*", default=["pendulum_naf", "pendulum_naf_model"])
     given = words.parse_args()
-    main(given.recipes, range(given.first, given.first + given.seeds), given.processes)
+    main(given.recipes, seeds_of(given), given.processes)
