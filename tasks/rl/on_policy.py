@@ -16,12 +16,10 @@ from tasks.rl.environments.spaces import Spaces
 from tasks.rl.evaluation import EXPLANATION_SEED, Evaluation, testing
 from tasks.rl.explain import agent_sections, explanation_sections
 from tasks.rl.gradient_quality import policy_gradient_noise, quality_readings, refuse_few_environments
-from tasks.rl.losses import approximate_kl
 from tasks.rl.memory import Memory, remembers
 from tasks.rl.pages.large_batch import large_batch_section
 from tasks.rl.pages.training_sections import training_sections
-from tasks.rl.readings import episode_readings
-from tasks.rl.returns import explained_variance
+from tasks.rl.readings import episode_readings, policy_readings
 from tasks.rl.reward_scale import RewardScale
 from tasks.rl.rollout import Collector, Episodes, Rollout, collector_of
 from tasks.rl.samples import Samples
@@ -207,16 +205,10 @@ class PolicyGradient(TaskModule):
             return self.memory.policy(obs_B, torch.from_numpy(self.collector.ended_B)).sample()
         return self.net.policy(obs_B).sample()
 
-    @torch.no_grad()
     def _read(self, samples: Samples, episodes: Episodes) -> None:
-        policy = self.net.policy(samples.obs_N)
-        values = {
-            "environment_steps": torch.tensor(float(self.environment_steps)),
-            "entropy": policy.entropy().mean(),
-            "kl": approximate_kl(policy.log_prob(samples.actions_N) - samples.log_probs_N),
-            "explained_variance": explained_variance(samples.values_N, samples.targets_N),
-        }
-        self.monitor.add(self.trainer.global_step - 1, {**values, **episode_readings(episodes)})
+        steps = {"environment_steps": torch.tensor(float(self.environment_steps))}
+        values = {**steps, **policy_readings(self.net, samples), **episode_readings(episodes)}
+        self.monitor.add(self.trainer.global_step - 1, values)
 
     def agent(self) -> Agent:
         """For `zoo play` and `zoo explain`."""

@@ -1,9 +1,35 @@
-"""What every agent records of the episodes that ended, whatever it learns from."""
+"""What agents record: of the episodes that ended, and of what an update did to the policy and its critic."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from tasks.rl.losses import approximate_kl
+from tasks.rl.memory import remembers
+from tasks.rl.returns import explained_variance
 from tasks.rl.rollout import Episodes
+from tasks.rl.samples import Samples
+
+STATES = 500  # about as many are asked for entropy and KL: one more pass over a whole rollout would be 4 % of a run
+
+
+@torch.no_grad()
+def policy_readings(net: nn.Module, samples: Samples) -> dict[str, Tensor]:
+    """Entropy of the policy as it is, KL from the one that collected the rollout, variance that the critic explained.
+
+    Args:
+        net: after its updates.
+        samples: of the rollout; every so many are taken, an odd number, which meets every environment of an even count.
+    """
+    obs_N, actions_N, log_probs_N = samples.obs_N, samples.actions_N, samples.log_probs_N
+    if not remembers(net):
+        each = len(samples) // STATES | 1
+        obs_N, actions_N, log_probs_N = obs_N[::each], actions_N[::each], log_probs_N[::each]
+    policy = net.policy(obs_N)
+    return {
+        "entropy": policy.entropy().mean(),
+        "kl": approximate_kl(policy.log_prob(actions_N) - log_probs_N),
+        "explained_variance": explained_variance(samples.values_N, samples.targets_N),
+    }
 
 
 def episode_readings(episodes: Episodes) -> dict[str, Tensor]:

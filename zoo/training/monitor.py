@@ -50,7 +50,8 @@ class StepReading:
     total_norm: Tensor
     learning_rate: float
     clipped: tuple[Tensor, Tensor] | None = None  # total norm after clipping, clipped fraction
-    terms: dict[str, Tensor] | None = None
+    terms: dict[str, Tensor] | None = None  # summed over the micro-batches
+    micro_batches: int = 1
 
 
 @dataclass
@@ -141,7 +142,7 @@ class GradientMonitor:
         """Read the gradients of one step before clipping; the norms are shared with the clipping rule."""
         reading = StepReading(step, names, *gradient_norms(gradients), learning_rate)
         if self._terms:
-            reading.terms = {name: term / self._micro_batches for name, term in self._terms.items()}
+            reading.terms, reading.micro_batches = self._terms, self._micro_batches
         self._close_term_gradients(step, reduce_mean)
         self._close_held(optimizer_index, names, gradients, parameters, reading)
         if self.samples(step):
@@ -248,7 +249,9 @@ class GradientMonitor:
         labelled = [(r.step, name, term) for r in self._steps for name, term in (r.terms or {}).items()]
         if not labelled:
             return []
-        values = _to_floats([reduce_sum(torch.stack([term for *_, term in labelled])) / ranks])
+        shares = [1 / (ranks * r.micro_batches) for r in self._steps for _ in (r.terms or {})]
+        summed = _to_floats([reduce_sum(torch.stack([term for *_, term in labelled]))])
+        values = [value * share for value, share in zip(summed, shares, strict=True)]
         sums: dict[int, list[float]] = {}
         for (step, _, _), value in zip(labelled, values, strict=True):
             sums.setdefault(step, []).append(value)

@@ -28,7 +28,7 @@ from tasks.rl.pages.large_batch import large_batch_section, many_rollouts
 from tasks.rl.pages.sensitivity import action_slopes, per_deviation, shares, value_slopes
 from tasks.rl.pages.training_sections import batch_verdict, gradient_quality_section, returns_section, training_sections
 from tasks.rl.pages.value_map import chosen_pair, value_grid
-from tasks.rl.readings import episode_readings
+from tasks.rl.readings import episode_readings, policy_readings
 from tasks.rl.rollout import Episodes, Rollout
 from tasks.rl.samples import samples_of
 from tasks.rl.stopping import Solved
@@ -391,6 +391,22 @@ def test_episode_readings():
         {"return": 5, "return_low": 1, "return_high": 9, "length": 2}
     )
     assert episode_readings(Episodes([], [])) == {}
+
+
+@pytest.mark.parametrize("steps", [40, 400])
+def test_readings_of_some_states_are_those_of_all(steps):
+    task = task_of(A2C(), count=8)
+    task.make_collector()
+    samples = task.algorithm.samples(task.net, task.collector.collect(task.sampled_actions, steps)[0])
+    assert float(policy_readings(task.net, samples)["kl"]) == pytest.approx(0.0, abs=1e-6)
+    with torch.no_grad():
+        task.net.actor[-1].weight += 0.3 * torch.randn_like(task.net.actor[-1].weight)
+        policy = task.net.policy(samples.obs_N)
+        log_ratio_N = policy.log_prob(samples.actions_N) - samples.log_probs_N
+    found = policy_readings(task.net, samples)
+    tolerance = 1e-6 if steps == 40 else 0.1  # 320 states are all taken, of 3,200 every seventh
+    assert float(found["entropy"]) == pytest.approx(float(policy.entropy().mean()), rel=tolerance)
+    assert float(found["kl"]) == pytest.approx(float((log_ratio_N.exp() - 1 - log_ratio_N).mean()), rel=2 * tolerance)
 
 
 # Stopping
