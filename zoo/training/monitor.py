@@ -154,6 +154,8 @@ class GradientMonitor:
         return reading
 
     def _close_term_gradients(self, step: int, reduce_mean: Callable[[Tensor], Tensor]) -> None:
+        if not self._term_gradients:
+            return
         flat = {
             name: reduce_mean(torch.cat([g.flatten() for g in gradients])) / self._micro_batches
             for name, gradients in self._term_gradients.items()

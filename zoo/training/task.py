@@ -176,7 +176,8 @@ class TaskModule(LightningModule, ABC):
         """
         optimizer = optimizer or self.optimizers()
         raw = optimizer.optimizer
-        backward = Tensor.backward if self._steps_directly else self.manual_backward
+        directly = self._steps_directly and not self.automatic_optimization
+        backward = Tensor.backward if directly else self.manual_backward
 
         def evaluated() -> Tensor:
             raw.zero_grad()
@@ -191,7 +192,7 @@ class TaskModule(LightningModule, ABC):
             partial(self._linearised, batch, raw),
             partial(self.divergence, self.net, batch),
         )
-        if self._steps_directly:
+        if directly:
             step_directly(optimizer, closure, self.on_before_optimizer_step)
         else:
             optimizer.step(closure)

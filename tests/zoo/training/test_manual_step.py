@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback
 from pytorch_lightning.profilers import SimpleProfiler
 from torch import nn
@@ -84,6 +85,16 @@ def test_a_task_with_a_backward_of_its_own_keeps_it(make_net, loader, quick, ada
         for kind in (ManualRegression, Doubled)
     ]
     assert norms[1] == pytest.approx(2 * norms[0], rel=1e-6)
+
+
+def test_a_step_by_hand_within_automatic_optimisation_is_refused_as_ever(make_net, loader, quick, adam):
+    class Undecided(ManualRegression):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.automatic_optimization = True
+
+    with pytest.raises(MisconfigurationException, match="manual_backward"):
+        fitted(make_net, loader, quick, adam, Undecided)
 
 
 @pytest.mark.parametrize("products", [False, True])
