@@ -96,7 +96,6 @@ class PhysicsInformed(TaskModule):
         refuse_unfit(ansatz)
         self._prepared: dict[str, Tensor] | None = None
         self._trained_points: Tensor | None = None
-        self._reference: Reference | None = None
 
     def configure_optimizers(self) -> dict[str, Any]:
         """See `TaskModule`; weights that the optimiser or the data make meaningless are refused."""
@@ -118,12 +117,10 @@ class PhysicsInformed(TaskModule):
 
     best_metric = ("val/residual", "min")  # the error is for looking at, not for choosing by
 
-    @property
-    def reference(self) -> Reference:
-        """The problem's own, computed once."""
-        if self._reference is None:
-            self._reference = self.problem.reference()
-        return self._reference
+    @cached_property
+    def reference(self) -> Reference | None:
+        """The problem's own, computed once; None where it has none."""
+        return self.problem.reference()
 
     @property
     def trained(self) -> list[Tensor]:
@@ -223,12 +220,13 @@ class PhysicsInformed(TaskModule):
             return torch.cat([observed_rows(self.net, part) for part in points_ND.to(dtype).split(4096)])
 
     def evaluate(self, net: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        """Root mean squared residual at points not trained on, relative l2 error, constants that are sought."""
+        """Root mean squared residual at points not trained on, relative l2 error where known, constants sought."""
         points_ND = self.problem.placed(batch).to(next(net.parameters()).dtype)
         with torch.no_grad():
             residual = self.residual_at(points_ND, net)
+        error = {} if self.reference is None else {"relative_l2": self.relative_error()}
         found = {name: parameter.detach() for name, parameter in net.unknown.items()}
-        return {"residual": residual.square().mean().sqrt(), "relative_l2": self.relative_error(), **found}
+        return {"residual": residual.square().mean().sqrt(), **error, **found}
 
     def interval_half_widths(self) -> dict[str, float]:
         """Half of the 95 % confidence interval of every constant that is sought; see `tasks.pde.intervals`."""
@@ -257,8 +255,8 @@ class PhysicsInformed(TaskModule):
         return error.clamp(min=self.reference.error)
 
     def predict_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
-        """Points and solution at the reference's points."""
-        points_ND = self.reference.points_ND
+        """Points and solution at the reference's points; without one at the batch's, placed in the domain."""
+        points_ND = self.problem.placed(batch) if self.reference is None else self.reference.points_ND
         return {"points": points_ND, "solution": self.solution_at(points_ND)}
 
     def report_sections(self, data: Any) -> list[Section]:

@@ -124,7 +124,7 @@ def test_levenberg_marquardt_solves_poisson():
 def test_the_error_is_never_below_that_of_the_reference():
     task = PhysicsInformed(Heat(), MLP(2, 1).double(), LevenbergMarquardt)
     points = task.problem.reference().points_ND
-    task._reference = Reference(points, task.solution_at(points), 1e-3)
+    task.reference = Reference(points, task.solution_at(points), 1e-3)
     assert float(task.relative_error()) == pytest.approx(1e-3)
 
 
@@ -326,10 +326,10 @@ def test_a_reference_of_other_shapes_is_named():
 def test_what_a_problem_lacks_is_named(tmp_path, monkeypatch, capsys):
     (tmp_path / "lacking.py").write_text(
         "from tasks.pde.problem import Problem\n\n\nclass Lacking(Problem):\n    bounds = {'t': (0.0, 1.0)}\n\n"
-        "    def equation(self, u, points):\n        return u.t\n"
+        "    def reference(self):\n        return None\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("ZOO_RUN_FOLDER", raising=False)
     assert main(["fit", "pde/heat", *QUICK, "--model.problem", "lacking.Lacking"]) == 2
-    assert "expected a class with reference, got lacking.Lacking" in capsys.readouterr().err
+    assert "expected a class with equation, got lacking.Lacking" in capsys.readouterr().err
