@@ -136,10 +136,12 @@ def _columns_of(path: Path) -> dict[str, Tensor]:
 def _csv(path: Path) -> dict[str, np.ndarray]:
     with path.open(encoding="utf-8-sig") as file:
         names = [name.strip() for name in file.readline().split(",")]
-        lines = [line for line in file if line.strip()]
+        lines = [line for line in file if line.partition("#")[0].strip()]
     if not lines:
         raise ValueError("no rows of numbers")
     rows = np.loadtxt(lines, delimiter=",", ndmin=2)
+    if rows.shape[1] != len(names):
+        raise ValueError(f"{len(names)} names over {rows.shape[1]} columns")
     return dict(zip(names, rows.T, strict=True))
 
 

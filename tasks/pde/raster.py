@@ -113,8 +113,8 @@ def grid_with_holes(points_N2: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor, T
 def labels(axis: Tensor) -> list[str]:
     """Places in words, to a hundredth of their range or finer.
 
-    >>> labels(torch.tensor([-1e-9, 0.5])), labels(torch.tensor([0.0, 0.001]))
-    (['0.00', '0.50'], ['0.00000', '0.00100'])
+    >>> labels(torch.tensor([-1e-9, 1.0])), labels(torch.tensor([0.0, 0.001]))
+    (['0.00', '1.00'], ['0.00000', '0.00100'])
     """
     span = float(axis[-1] - axis[0])
     digits = max(2, math.ceil(2 - math.log10(abs(span)))) if span else 2
