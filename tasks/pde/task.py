@@ -18,12 +18,15 @@ from tasks.pde.guard import guard_sections
 from tasks.pde.intervals import constants_estimate, half_widths
 from tasks.pde.measurements import Measured, Measurements
 from tasks.pde.problem import Condition, Problem, Reference
-from tasks.pde.residuals import condition_rows, equation_rows, observed_rows
+from tasks.pde.residuals import condition_rows, equation_rows, observed_rows, refuse_coupled
 from tasks.pde.sampling import Adaptive, TimeMarching, time_column
 from tasks.pde.weights import Balance, Causal, Terms, Weighting
+from tasks.pde.weights.balance import optimizers_of
 from zoo.errors import InputError
 from zoo.reports import Section
 from zoo.training.task import TaskModule
+
+COMPARED = 1024  # points of the check that rows depend on their own point alone
 
 
 class PhysicsInformed(TaskModule):
@@ -102,7 +105,16 @@ class PhysicsInformed(TaskModule):
         made = super().configure_optimizers()
         drawn_anew = self.sampling or self.marching or getattr(self.trainer.datamodule, "resample_every", 1) < 2
         self.balance.refuse(made["optimizer"], bool(drawn_anew))
+        if any(getattr(one, "wants_residuals", False) for one in optimizers_of(made["optimizer"])):
+            self._refuse_coupled_points()
         return made
+
+    def _refuse_coupled_points(self) -> None:
+        name = type(self.problem).__name__
+        for term, points_ND in self.placed(unit_points(COMPARED, "sobol", 0)).items():
+            what = f"{name}.equation" if term == "equation" else f"{name}.conditions[{term!r}]"
+            if term != "data":
+                refuse_coupled(partial(self._unscaled_rows, self.net, term), points_ND, what)
 
     def on_fit_start(self) -> None:
         """Say where float32 will end, and read the measurements before the first step."""
@@ -193,14 +205,15 @@ class PhysicsInformed(TaskModule):
         return {name: partial(self._rows, net, name, points_ND) for name, points_ND in points.items()}
 
     def _rows(self, net: nn.Module, name: str, points_ND: Tensor) -> Tensor:
+        return self._unscaled_rows(net, name, points_ND) * (1 / len(points_ND)) ** 0.5
+
+    def _unscaled_rows(self, net: nn.Module, name: str, points_ND: Tensor) -> Tensor:
         if name == "equation":
-            rows_NE = equation_rows(net, points_ND, self.slope_weight)
-        elif name == "data":
-            observed_NK = observed_rows(net, points_ND)[:, self.measured.columns]
-            rows_NE = observed_NK - self.measured.values_NK.to(observed_NK)
-        else:
-            rows_NE = condition_rows(net, self.conditions[name], points_ND)
-        return rows_NE * (1 / len(rows_NE)) ** 0.5
+            return equation_rows(net, points_ND, self.slope_weight)
+        if name != "data":
+            return condition_rows(net, self.conditions[name], points_ND)
+        observed_NK = observed_rows(net, points_ND)[:, self.measured.columns]
+        return observed_NK - self.measured.values_NK.to(observed_NK)
 
     def loss(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weighted mean squares of the terms; not by `residuals`, since a weight against conflicts may be negative."""
