@@ -2,13 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
+from torch import Tensor
 
-from zoo.reports import Figure, Section, Table, heat_map, line_chart
+from tasks.pde.guard import residual_sizes
+from tasks.pde.raster import Raster, labels
+from tasks.pde.references import grid_of
+from zoo.reports import Figure, Section, Table, line_chart
 
 if TYPE_CHECKING:
     from tasks.pde.task import PhysicsInformed
+
+CURVE = 201  # places of a curve without a reference
+CUTS, INNER_CUTS = (0.25, 0.5, 1.0), (0.25, 0.5, 0.75)  # of time's range; of a range whose end is a wall
+COVERED = "A reference that is met is covered."
 
 
 def found_constants(task: "PhysicsInformed") -> list[Section]:
@@ -26,78 +32,69 @@ def found_constants(task: "PhysicsInformed") -> list[Section]:
 
 
 def solution_sections(task: "PhysicsInformed") -> list[Section]:
-    """For problems of two coordinates three maps and a few cuts, of one a curve; for others the figures alone."""
+    """For problems of two coordinates maps and a few cuts, of one a curve; for others the figures alone."""
+    unknown = [] if task.reference is not None else [Section("Error", error_said(task, 0), [])]
+    if len(task.problem.coordinates) == 1:
+        return [*unknown, *_curves(task)]
+    raster = Raster.of(task)
+    return [*unknown, *_maps(task, raster), _residual(task, raster)] if raster else unknown
+
+
+def error_said(task: "PhysicsInformed", k: int) -> str:
+    """How wrong an observable is against the reference."""
     reference = task.reference
-    if len(reference.grid) == 1:
-        return _curves(task)
-    if len(reference.grid) != 2:
-        return []
+    if reference is None:
+        return f"Unknown: {type(task.problem).__name__} has no reference. Only the residual says how good this is."
     found_NK = task.solution_at(reference.points_ND).double()
-    dtype = next(task.net.parameters()).dtype
-    with torch.no_grad():
-        parts = [task.residual_at(part.to(dtype)) for part in reference.points_ND.split(4096)]
-    residual_N = torch.cat(parts).abs().sum(1)
-    rows, columns = _labels(task)
-    sections = []
-    for k, name in enumerate(task.problem.observables):
-        expected_N, found_N = reference.values_NK[:, k], found_NK[:, k]
-        error_N = (found_N - expected_N).abs()
-        lead = (
-            f"{name} over {task.problem.coordinates[0]} (down) and {task.problem.coordinates[1]} (across). Largest "
-            f"error {float(error_N.max()):.2e}; the reference itself is good to {reference.error:.0e} (relative l2)."
-        )
-        maps = [
-            heat_map(
-                _grid(found_N, reference.grid), rows, columns, False, task.problem.coordinates[1], "The solution."
-            ),
-            heat_map(_grid(error_N, reference.grid), rows, columns, True, task.problem.coordinates[1], "Its error."),
-        ]
-        sections.append(Section(f"Solution {name}", lead, [*maps, _cuts(task, name, found_N, expected_N)]))
-    lead = (
-        "Absolute residual of the equation on the reference's grid, points that training did not choose. A residual "
-        "that is small everywhere but in a thin layer is the sign of a low loss with a wrong answer."
-    )
-    figure = heat_map(_grid(residual_N, reference.grid), rows, columns, True, task.problem.coordinates[1])
-    return [*sections, Section("Residual", lead, [figure])]
+    largest = float((found_NK - reference.values_NK)[:, k].abs().max())
+    return f"Largest error {largest:.2e}; the reference itself is good to {reference.error:.0e} (relative l2)."
 
 
-def _curves(task: "PhysicsInformed") -> list[Section]:
-    reference, (letter,) = task.reference, task.problem.coordinates
-    places, found_NK = reference.points_ND[:, 0].numpy(), task.solution_at(reference.points_ND).double()
+def _maps(task: "PhysicsInformed", raster: Raster) -> list[Section]:
+    found_NK, expected_NK = task.solution_at(raster.points_N2).double(), raster.expected_NK
     sections = []
     for k, name in enumerate(task.problem.observables):
-        expected_N, found_N = reference.values_NK[:, k], found_NK[:, k]
-        lead = (
-            f"{name} over {letter}. Largest error {float((found_N - expected_N).abs().max()):.2e}; the reference "
-            f"itself is good to {reference.error:.0e} (relative l2)."
-        )
-        lines = {name: (places, found_N.numpy()), f"{name}, reference": (places, expected_N.numpy())}
-        figure = line_chart(lines, letter, name, caption="A reference that is met is covered.")
-        sections.append(Section(f"Solution {name}", lead, [figure]))
+        figures = [raster.drawn(found_NK[:, k], "The solution.")]
+        if expected_NK is not None:
+            figures.append(raster.drawn((found_NK - expected_NK)[:, k].abs(), "Its error.", True))
+        figures.append(_cuts(raster, name, found_NK[:, k], None if expected_NK is None else expected_NK[:, k]))
+        lead = f"{name}; {raster.reading}." + (f" {error_said(task, k)}" if task.reference is not None else "")
+        sections.append(Section(f"Solution {name}", lead, figures))
     return sections
 
 
-def _cuts(task: "PhysicsInformed", name: str, found_N: torch.Tensor, expected_N: torch.Tensor):
-    first, second = (np.linspace(*task.problem.bounds[c], n) for c, n in _axes(task))
-    found, expected = _grid(found_N, task.reference.grid), _grid(expected_N, task.reference.grid)
+def _residual(task: "PhysicsInformed", raster: Raster) -> Section:
+    lead = (
+        "Absolute residual of the equation on a grid, points that training did not choose. A residual that is small "
+        f"everywhere but in a thin layer is the sign of a low loss with a wrong answer. {raster.reading}."
+    )
+    return Section("Residual", lead, [raster.drawn(residual_sizes(task, raster.points_N2), log=True)])
+
+
+def _curves(task: "PhysicsInformed") -> list[Section]:
+    (letter,), reference = task.problem.coordinates, task.reference
+    points_N1 = grid_of(task.problem.bounds, (CURVE,))[0] if reference is None else reference.points_ND
+    order_N = points_N1[:, 0].argsort()
+    places, found_NK = points_N1[order_N, 0].numpy(), task.solution_at(points_N1[order_N]).double()
+    sections = []
+    for k, name in enumerate(task.problem.observables):
+        lines, lead = {name: (places, found_NK[:, k].numpy())}, f"{name} over {letter}."
+        if reference is not None:
+            lines[f"{name}, reference"] = (places, reference.values_NK[order_N, k].numpy())
+            lead += f" {error_said(task, k)}"
+        caption = "" if reference is None else COVERED
+        sections.append(Section(f"Solution {name}", lead, [line_chart(lines, letter, name, caption=caption)]))
+    return sections
+
+
+def _cuts(raster: Raster, name: str, found_N: Tensor, expected_N: Tensor | None) -> Figure:
+    places, across = raster.axes[0], raster.axes[1].numpy()
     lines = {}
-    for share in (0.25, 0.5, 1.0):
-        row = round(share * (len(first) - 1))
-        label = f"{task.problem.coordinates[0]} = {first[row]:.2f}"
-        lines[label] = (second, found[row])
-        lines[f"{label}, reference"] = (second, expected[row])
-    return line_chart(lines, task.problem.coordinates[1], name, caption="Cuts; a reference that is met is covered.")
-
-
-def _axes(task: "PhysicsInformed") -> list[tuple[str, int]]:
-    return list(zip(task.problem.coordinates, task.reference.grid, strict=True))
-
-
-def _labels(task: "PhysicsInformed") -> tuple[list[str], list[str]]:
-    rows, columns = ([f"{v:.2f}" for v in np.linspace(*task.problem.bounds[c], n)] for c, n in _axes(task))
-    every = -(-len(rows) // 12)  # a dozen labels; the others would only crowd
-    return [row if i % every == 0 else "" for i, row in enumerate(rows)], columns
-
-
-def _grid(values_N: torch.Tensor, grid: tuple[int, ...]) -> np.ndarray:
-    return values_N.reshape(grid).numpy()
+    for share in CUTS if "t" in raster.letters else INNER_CUTS:
+        row = round(share * (len(places) - 1))
+        label = f"{raster.letters[0]} = {labels(places)[row]}"
+        lines[label] = (across, raster.grid(found_N)[row])
+        if expected_N is not None:
+            lines[f"{label}, reference"] = (across, raster.grid(expected_N)[row])
+    caption = "Cuts." if expected_N is None else f"Cuts. {COVERED}"
+    return line_chart(lines, raster.letters[1], name, caption=caption)

@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 from tasks.pde.data import unit_points
+from tasks.pde.raster import Raster
 from tasks.pde.sensitivity import Fit, constant_slopes, fit_of, initial_slopes, solution_jacobian
 from zoo.derivatives import Jet, JetSpace, derivatives_of, jet_of
 from zoo.errors import InputError
-from zoo.reports import Figure, Section, Table, heat_map, line_chart
+from zoo.reports import Figure, Section, Table, line_chart
 
 if TYPE_CHECKING:
     from tasks.pde.task import PhysicsInformed
 
-MOST_ROWS, MOST_COLUMNS = 40, 60  # of a map
+MOST = (40, 60)  # places of a map, few enough for a Jacobian
 BUMPS = 20  # places of the initial value that are perturbed
 
 
@@ -65,10 +66,12 @@ def _constants(task: "PhysicsInformed", fit: Fit, points: dict[str, Tensor], poi
     rows = [[u, *at_KC[k].tolist()] for k, u in enumerate(task.problem.observables)]
     table = Table(["at the point", *(f"d / d {name}" for name in names)], rows)
     figures = [Figure(table.html(), table=table)]
-    if (places := _Places.of(task)) is not None:
-        found_MKC = fit.response(slopes_RC, solution_jacobian(task, places.points_MD)).unflatten(0, (-1, len(rows)))
+    if (places := _places(task)) is not None:
+        found_MKC = fit.response(slopes_RC, solution_jacobian(task, places.points_N2)).unflatten(0, (-1, len(rows)))
         for k, u in enumerate(task.problem.observables):
-            figures += [places.drawn(found_MKC[:, k, c], f"d {u} / d {name}") for c, name in enumerate(names)]
+            figures += [
+                places.drawn(found_MKC[:, k, c], _caption(places, f"d {u} / d {name}")) for c, name in enumerate(names)
+            ]
     lead = (
         f"By how much the solution changes with a constant, to first order, at {_said(task, point_1D)} and over the "
         "domain. Conditions that are built in are held, even where they would depend on the constant."
@@ -140,58 +143,46 @@ def _mode(task: "PhysicsInformed", shape: Callable[[Jet], Jet], field_K: Tensor)
 
 
 def _error_bars(task: "PhysicsInformed", fit: Fit) -> list[Section]:
-    if (places := _Places.of(task)) is None:
+    if (places := _places(task)) is None:
         return []
     names = task.problem.observables
-    bars_MK = fit.deviation(solution_jacobian(task, places.points_MD)).unflatten(0, (-1, len(names)))
-    error_MK = (task.solution_at(places.points_MD).double() - places.expected_MK).abs()
-    figures = []
-    for k, u in enumerate(names):
-        figures.append(places.drawn(bars_MK[:, k], f"Standard deviation of {u}", True))
-        figures.append(places.drawn(error_MK[:, k], f"True error of {u}, against the reference", True))
-    covered = float((error_MK <= 2 * bars_MK).double().mean())
+    bars_MK = fit.deviation(solution_jacobian(task, places.points_N2)).unflatten(0, (-1, len(names)))
+    figures = [
+        places.drawn(bars_MK[:, k], _caption(places, f"Standard deviation of {u}"), True) for k, u in enumerate(names)
+    ]
     lead = (
         "Error bars from the residuals that are left, taken for independent noise on the equation (Laplace "
         "approximation with the Gauss-Newton matrix). They cover what the equation leaves open to this net; not what "
-        "the net cannot express, nor residuals that push one way, nor a wrong equation. Two standard deviations hold "
-        f"the true error at {100 * covered:.0f} % of the places."
+        "the net cannot express, nor residuals that push one way, nor a wrong equation."
     )
+    if places.expected_NK is None:
+        return [Section("Error bars", lead, figures)]
+    error_MK = (task.solution_at(places.points_N2).double() - places.expected_NK).abs()
+    captions = [_caption(places, f"True error of {u}, against the reference") for u in names]
+    figures += [places.drawn(error_MK[:, k], caption, True) for k, caption in enumerate(captions)]
+    covered = float((error_MK <= 2 * bars_MK).double().mean())
+    lead += f" Two standard deviations hold the true error at {100 * covered:.0f} % of the places."
     return [Section("Error bars", lead, figures, {"covered": covered})]
 
 
+def _caption(places: Raster, words: str) -> str:
+    return f"{words}; {places.reading}."
+
+
 def _slopes(task: "PhysicsInformed") -> list[Section]:
-    if (places := _Places.of(task)) is None:
+    if (places := _places(task)) is None:
         return []
     letters = task.problem.coordinates
     with torch.no_grad():
-        u = derivatives_of(task.net, places.points_MD, JetSpace(letters, frozenset(letters)))
+        u = derivatives_of(task.net, places.points_N2, JetSpace(letters, frozenset(letters)))
     fields = enumerate(task.problem.fields)
-    figures = [places.drawn(u[c][:, k], f"d {name} / d {c}") for k, name in fields for c in letters]
+    figures = [places.drawn(u[c][:, k], _caption(places, f"d {name} / d {c}")) for k, name in fields for c in letters]
     return [Section("Slopes", "Derivatives of the solution to its coordinates.", figures)]
 
 
-class _Places:
-    """A part of the reference's grid that is small enough for a Jacobian."""
-
-    def __init__(self, task: "PhysicsInformed"):
-        reference, self.letters = task.reference, task.problem.coordinates
-        steps = [-(-n // most) for n, most in zip(reference.grid, (MOST_ROWS, MOST_COLUMNS), strict=True)]
-        points = reference.points_ND.unflatten(0, reference.grid)[:: steps[0], :: steps[1]]
-        values = reference.values_NK.unflatten(0, reference.grid)[:: steps[0], :: steps[1]]
-        self.points_MD = points.flatten(0, 1).to(next(task.net.parameters()).dtype)
-        self.expected_MK, self._grid = values.flatten(0, 1).double(), points.shape[:2]
-        self._rows, self._columns = ([f"{v:.2f}" for v in ends] for ends in (points[:, 0, 0], points[0, :, 1]))
-
-    @classmethod
-    def of(cls, task: "PhysicsInformed") -> "_Places | None":
-        """None where the reference is on no grid of two coordinates."""
-        return cls(task) if len(task.reference.grid) == 2 else None
-
-    def drawn(self, values_M: Tensor, caption: str, log: bool = False) -> Figure:
-        """A map, the first coordinate down and the second across."""
-        grid = values_M.detach().double().reshape(self._grid).numpy()
-        caption = f"{caption}; {self.letters[0]} down, {self.letters[1]} across."
-        return heat_map(grid, self._rows, self._columns, log, self.letters[1], caption)
+def _places(task: "PhysicsInformed") -> Raster | None:
+    raster = Raster.of(task)
+    return raster.thinned(MOST) if raster else None
 
 
 def _said(task: "PhysicsInformed", point_1D: Tensor) -> str:

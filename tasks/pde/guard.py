@@ -116,7 +116,7 @@ def residual_sizes(task: "PhysicsInformed", points_ND: Tensor) -> Tensor:
 
 def _steepness(task: "PhysicsInformed", held_out_ND: Tensor) -> tuple[Tensor, Tensor]:
     reference = task.reference
-    if reference.grid:
+    if reference is not None and reference.grid:
         return reference.points_ND, grid_slope(reference.values_NK.double(), reference.points_ND, reference.grid)
     letters = task.problem.coordinates
     points_ND = held_out_ND.to(next(task.net.parameters()).dtype)

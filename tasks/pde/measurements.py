@@ -34,7 +34,7 @@ class Measurements(ABC):
     """Where measurements come from."""
 
     @abstractmethod
-    def read(self, problem: Problem, reference: Callable[[], Reference]) -> Measured:
+    def read(self, problem: Problem, reference: Callable[[], Reference | None]) -> Measured:
         """The measurements of a problem's solution; `reference` computes its reference, where that is wanted."""
 
 
@@ -48,7 +48,7 @@ class FromReference(Measurements):
         observables: which are measured; all by default.
 
     Raises:
-        InputError: negative noise, no points or more than the reference has, a name that is no observable.
+        InputError: negative noise, no reference, no points or more than it has, a name that is no observable.
     """
 
     def __init__(self, points: int = 2000, noise: float = 0.0, seed: int = 0, observables: list[str] | None = None):
@@ -59,7 +59,7 @@ class FromReference(Measurements):
             )
         self.points, self.noise, self.seed, self.observables = points, noise, seed, observables
 
-    def read(self, problem: Problem, reference: Callable[[], Reference]) -> Measured:
+    def read(self, problem: Problem, reference: Callable[[], Reference | None]) -> Measured:
         """See the class."""
         names = problem.observables if self.observables is None else self.observables
         if other := [name for name in names if name not in problem.observables]:
@@ -68,6 +68,11 @@ class FromReference(Measurements):
                 "mend the recipe"
             )
         known, columns = reference(), [problem.observables.index(name) for name in names]
+        if known is None:
+            raise InputError(
+                f"model.measurements: expected a problem with a reference to draw from, got {type(problem).__name__} "
+                "without; give it `reference`, or take FromFile"
+            )
         if self.points > len(known.points_ND):
             raise InputError(
                 f"model.measurements.points: expected {len(known.points_ND)} or fewer, the points of the "
@@ -91,7 +96,7 @@ class FromFile(Measurements):
     def __init__(self, path: str):
         self.path = path
 
-    def read(self, problem: Problem, reference: Callable[[], Reference]) -> Measured:
+    def read(self, problem: Problem, reference: Callable[[], Reference | None]) -> Measured:
         """The file's columns.
 
         Raises:
@@ -131,10 +136,12 @@ def _columns_of(path: Path) -> dict[str, Tensor]:
 def _csv(path: Path) -> dict[str, np.ndarray]:
     with path.open(encoding="utf-8-sig") as file:
         names = [name.strip() for name in file.readline().split(",")]
-        lines = [line for line in file if line.strip()]
+        lines = [line for line in file if line.partition("#")[0].strip()]
     if not lines:
         raise ValueError("no rows of numbers")
     rows = np.loadtxt(lines, delimiter=",", ndmin=2)
+    if rows.shape[1] != len(names):
+        raise ValueError(f"{len(names)} names over {rows.shape[1]} columns")
     return dict(zip(names, rows.T, strict=True))
 
 

@@ -80,9 +80,9 @@ class Problem(ABC):
     def equation(self, *fields_points_and_constants: Any) -> Tensor:
         """Residual [N] (or [N, E]) of (field, ..., points, **constants); zero where the equation holds."""
 
-    @abstractmethod
-    def reference(self) -> Reference:
-        """The solution by other means: exact, or by a solver with its own error."""
+    def reference(self) -> Reference | None:
+        """The solution by other means: exact, or by a solver with its own error; None: the error stays unknown."""
+        return None
 
     def solution(self, points_ND: Tensor) -> tuple[Tensor, float]:
         """(observables [N, K] at any points of the domain, their relative l2 error), where they are known.

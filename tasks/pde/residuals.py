@@ -3,6 +3,7 @@
 Legend: N = points, D = coordinates, E = equations, K = observables.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from tasks.pde.fields import rows_at
 from tasks.pde.problem import Condition
 from zoo.derivatives import Jet, derivatives_of
+from zoo.errors import InputError
 
 if TYPE_CHECKING:
     from tasks.pde.ansatz import Ansatz
@@ -42,3 +44,20 @@ def observed_rows(net: "Ansatz", points_ND: Tensor) -> Tensor:
     """[N, K]: what the problem observes of a solution."""
     space = net.problem.space_asked(net.problem.observed, "observed", constants=False)
     return rows_at(net.problem.observed, derivatives_of(net, points_ND, space), points_ND, {})
+
+
+@torch.no_grad()
+def refuse_coupled(rows_of: Callable[[Tensor], Tensor], points_ND: Tensor, what: str) -> None:
+    """Refuse rows that change with what other points there are: their Jacobian would be wrong without a word.
+
+    Raises:
+        InputError: the first two points have other rows among all than by themselves.
+    """
+    among_NE, alone_NE = rows_of(points_ND), rows_of(points_ND[:2])
+    # Products of other sizes round differently, and high derivatives lose digits.
+    tolerance = torch.finfo(among_NE.dtype).eps ** (1 / 3) * float(among_NE.abs().max())
+    if float((among_NE[:2] - alone_NE).abs().max()) > tolerance:
+        raise InputError(
+            f"{what}: expected row n to depend on point n alone, as least squares needs, got rows that change with the "
+            "other points; leave means and sums over the points out, or take Adam or BFGS"
+        )

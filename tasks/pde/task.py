@@ -18,12 +18,15 @@ from tasks.pde.guard import guard_sections
 from tasks.pde.intervals import constants_estimate, half_widths
 from tasks.pde.measurements import Measured, Measurements
 from tasks.pde.problem import Condition, Problem, Reference
-from tasks.pde.residuals import condition_rows, equation_rows, observed_rows
+from tasks.pde.residuals import condition_rows, equation_rows, observed_rows, refuse_coupled
 from tasks.pde.sampling import Adaptive, TimeMarching, time_column
 from tasks.pde.weights import Balance, Causal, Terms, Weighting
+from tasks.pde.weights.balance import optimizers_of
 from zoo.errors import InputError
 from zoo.reports import Section
 from zoo.training.task import TaskModule
+
+COMPARED = 1024  # points of the check that rows depend on their own point alone
 
 
 class PhysicsInformed(TaskModule):
@@ -96,14 +99,22 @@ class PhysicsInformed(TaskModule):
         refuse_unfit(ansatz)
         self._prepared: dict[str, Tensor] | None = None
         self._trained_points: Tensor | None = None
-        self._reference: Reference | None = None
 
     def configure_optimizers(self) -> dict[str, Any]:
         """See `TaskModule`; weights that the optimiser or the data make meaningless are refused."""
         made = super().configure_optimizers()
         drawn_anew = self.sampling or self.marching or getattr(self.trainer.datamodule, "resample_every", 1) < 2
         self.balance.refuse(made["optimizer"], bool(drawn_anew))
+        if any(getattr(one, "wants_residuals", False) for one in optimizers_of(made["optimizer"])):
+            self._refuse_coupled_points()
         return made
+
+    def _refuse_coupled_points(self) -> None:
+        name = type(self.problem).__name__
+        for term, points_ND in self.placed(unit_points(COMPARED, "sobol", 0)).items():
+            what = f"{name}.equation" if term == "equation" else f"{name}.conditions[{term!r}]"
+            if term != "data":
+                refuse_coupled(partial(self._unscaled_rows, self.net, term), points_ND, what)
 
     def on_fit_start(self) -> None:
         """Say where float32 will end, and read the measurements before the first step."""
@@ -118,12 +129,10 @@ class PhysicsInformed(TaskModule):
 
     best_metric = ("val/residual", "min")  # the error is for looking at, not for choosing by
 
-    @property
-    def reference(self) -> Reference:
-        """The problem's own, computed once."""
-        if self._reference is None:
-            self._reference = self.problem.reference()
-        return self._reference
+    @cached_property
+    def reference(self) -> Reference | None:
+        """The problem's own, computed once; None where it has none."""
+        return self.problem.reference()
 
     @property
     def trained(self) -> list[Tensor]:
@@ -196,14 +205,15 @@ class PhysicsInformed(TaskModule):
         return {name: partial(self._rows, net, name, points_ND) for name, points_ND in points.items()}
 
     def _rows(self, net: nn.Module, name: str, points_ND: Tensor) -> Tensor:
+        return self._unscaled_rows(net, name, points_ND) * (1 / len(points_ND)) ** 0.5
+
+    def _unscaled_rows(self, net: nn.Module, name: str, points_ND: Tensor) -> Tensor:
         if name == "equation":
-            rows_NE = equation_rows(net, points_ND, self.slope_weight)
-        elif name == "data":
-            observed_NK = observed_rows(net, points_ND)[:, self.measured.columns]
-            rows_NE = observed_NK - self.measured.values_NK.to(observed_NK)
-        else:
-            rows_NE = condition_rows(net, self.conditions[name], points_ND)
-        return rows_NE * (1 / len(rows_NE)) ** 0.5
+            return equation_rows(net, points_ND, self.slope_weight)
+        if name != "data":
+            return condition_rows(net, self.conditions[name], points_ND)
+        observed_NK = observed_rows(net, points_ND)[:, self.measured.columns]
+        return observed_NK - self.measured.values_NK.to(observed_NK)
 
     def loss(self, net: nn.Module, points: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weighted mean squares of the terms; not by `residuals`, since a weight against conflicts may be negative."""
@@ -223,12 +233,13 @@ class PhysicsInformed(TaskModule):
             return torch.cat([observed_rows(self.net, part) for part in points_ND.to(dtype).split(4096)])
 
     def evaluate(self, net: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        """Root mean squared residual at points not trained on, relative l2 error, constants that are sought."""
+        """Root mean squared residual at points not trained on, relative l2 error where known, constants sought."""
         points_ND = self.problem.placed(batch).to(next(net.parameters()).dtype)
         with torch.no_grad():
             residual = self.residual_at(points_ND, net)
+        error = {} if self.reference is None else {"relative_l2": self.relative_error()}
         found = {name: parameter.detach() for name, parameter in net.unknown.items()}
-        return {"residual": residual.square().mean().sqrt(), "relative_l2": self.relative_error(), **found}
+        return {"residual": residual.square().mean().sqrt(), **error, **found}
 
     def interval_half_widths(self) -> dict[str, float]:
         """Half of the 95 % confidence interval of every constant that is sought; see `tasks.pde.intervals`."""
@@ -257,8 +268,8 @@ class PhysicsInformed(TaskModule):
         return error.clamp(min=self.reference.error)
 
     def predict_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
-        """Points and solution at the reference's points."""
-        points_ND = self.reference.points_ND
+        """Points and solution at the reference's points; without one at the batch's, placed in the domain."""
+        points_ND = self.problem.placed(batch) if self.reference is None else self.reference.points_ND
         return {"points": points_ND, "solution": self.solution_at(points_ND)}
 
     def report_sections(self, data: Any) -> list[Section]:

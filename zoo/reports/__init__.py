@@ -1,8 +1,9 @@
 """Records and explanations as one self-contained page, with the same numbers as JSON. Numpy only."""
 
 from zoo.reports.bar_chart import bar_chart
+from zoo.reports.confusion_matrix import confusion_matrix
 from zoo.reports.figure import Figure, Section, Table
-from zoo.reports.heat_map import confusion_matrix, heat_map
+from zoo.reports.heat_map import heat_map
 from zoo.reports.images import image_grid, overlay
 from zoo.reports.line_chart import line_chart
 from zoo.reports.page import page

@@ -27,7 +27,7 @@ class Means:
         """Add figures of one batch: [N] tensors, one an example, or scalars that are means over the batch."""
         self._count += examples
         for name, figure in figures.items():
-            figure = figure.detach().float()
+            figure = figure.detach() if figure.dtype == torch.float64 else figure.detach().float()
             total = figure.sum() if figure.dim() else figure * examples
             self._sums[name] = self._sums[name] + total if name in self._sums else total
 

@@ -313,7 +313,8 @@ class TaskModule(LightningModule, ABC):
         step = max(self.trainer.global_step - 1, 0)
         if self.trainer.training or self.trainer.validating:
             self.monitor.record.write([(step, "", name, value) for name, value in figures.items()])
-        self.log_dict(figures)
+        dtype = torch.float32 if self.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+        self.log_dict({name: torch.tensor(value, dtype=dtype, device=self.device) for name, value in figures.items()})
 
     # Ranks and checkpoints
 

@@ -179,7 +179,8 @@ def test_files_of_ones_own(tmp_path, suffix):
         ("t,x\n0,1", "expected columns t, x and some of u, got t, x"),
         ("t,x,u\n0,0.5,nan", "expected finite numbers"),
         ("t,x,u\n0,0.5,1\n0,7,1", r"expected x in \[0, 1\], the domain, got 7 in row 1"),
-        ("t,x,u\n0,0.5", "expected a readable .csv file"),
+        ("t,x,u\n0,0.5", "expected a readable .csv file, got 3 names over 2 columns"),
+        ("t,x,u\n# t in seconds\n", "expected a readable .csv file, got no rows of numbers"),
         ("t,x,u\n", "expected a readable .csv file, got no rows of numbers"),
         ("", "expected a readable .csv file, got no rows of numbers"),
         (None, "expected a readable .csv file"),
@@ -232,6 +233,8 @@ def test_figures_and_page_of_a_run(tmp_path, monkeypatch):
     run = tmp_path / "runs" / "pde" / "heat" / "1"
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test/alpha_half_width"] > 0 and metrics["test/alpha"] != 1.0
+    weights = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    assert metrics["test/alpha"] == float(weights["net.unknown.alpha"])  # to the last digit of float64
     assert f"alpha = {metrics['test/alpha']:.4g}"[:9] in (run / "report.html").read_text()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from functools import partial
 
 import pytest
@@ -124,7 +125,7 @@ def test_levenberg_marquardt_solves_poisson():
 def test_the_error_is_never_below_that_of_the_reference():
     task = PhysicsInformed(Heat(), MLP(2, 1).double(), LevenbergMarquardt)
     points = task.problem.reference().points_ND
-    task._reference = Reference(points, task.solution_at(points), 1e-3)
+    task.reference = Reference(points, task.solution_at(points), 1e-3)
     assert float(task.relative_error()) == pytest.approx(1e-3)
 
 
@@ -326,10 +327,35 @@ def test_a_reference_of_other_shapes_is_named():
 def test_what_a_problem_lacks_is_named(tmp_path, monkeypatch, capsys):
     (tmp_path / "lacking.py").write_text(
         "from tasks.pde.problem import Problem\n\n\nclass Lacking(Problem):\n    bounds = {'t': (0.0, 1.0)}\n\n"
-        "    def equation(self, u, points):\n        return u.t\n"
+        "    def reference(self):\n        return None\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("ZOO_RUN_FOLDER", raising=False)
     assert main(["fit", "pde/heat", *QUICK, "--model.problem", "lacking.Lacking"]) == 2
-    assert "expected a class with reference, got lacking.Lacking" in capsys.readouterr().err
+    assert "expected a class with equation, got lacking.Lacking" in capsys.readouterr().err
+
+
+COUPLED = {
+    "equation": "    def equation(self, u, points, alpha):\n        return u.t - alpha * u.xx + u.value - u.value.mean()\n",
+    "conditions['high']": (
+        "    def conditions(self):\n        high = Condition(lambda u, points, **_: u.value - u.value.mean(), {'x': 1.0})\n"
+        "        return {**super().conditions(), 'high': high}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", COUPLED)
+def test_rows_that_couple_points_are_refused_by_least_squares_alone(tmp_path, monkeypatch, capsys, what):
+    (tmp_path / "coupled.py").write_text(
+        "from tasks.pde.problem import Condition\nfrom tasks.pde.problems import Heat\n\n\n"
+        f"class Coupled(Heat):\n{COUPLED[what]}"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("ZOO_RUN_FOLDER", raising=False)
+    monkeypatch.delitem(sys.modules, "coupled", raising=False)
+    words = ["fit", "pde/heat", *QUICK, "--model.problem", "coupled.Coupled", "--model.hard_conditions=false"]
+    assert main(words) == 2
+    assert f"Coupled.{what}: expected row n to depend on point n alone" in capsys.readouterr().err
+    assert main([*words, "--model.optimizer=torch.optim.Adam", "--model.optimizer.lr=1e-3"]) == 0

@@ -1,11 +1,14 @@
 """Charts put known points at known places; the page is whole, escaped, self-contained; JSON has the same numbers."""
 
+import base64
+import io
 import json
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from zoo.errors import InputError
 from zoo.reports import (
@@ -203,3 +206,34 @@ def test_ticks_of_a_narrow_range_differ():
     body = line_chart({"a": (np.array([0.0, 1.0]), np.array([50.001, 50.004]))}).body
     labels = re.findall(r'text-anchor="end">([\d.]+)</text>', body)
     assert len(set(labels)) == len(labels) > 2
+
+
+def ticks_below(figure):
+    """(x, label) of what stands under a heat map's columns."""
+    found = re.findall(r'<text class="tick" x="([\d.]+)" y="[\d.]+" text-anchor="middle">([^<]*)</text>', figure.body)
+    return [(float(x), label) for x, label in found[:-1]]  # the last is the scale's
+
+
+@pytest.mark.parametrize(
+    ("columns", "labels"), [(4, "abcd"), (2, "ab"), (1, "a"), (9, "acegi")], ids=["four", "two", "one", "nine"]
+)
+def test_columns_of_a_heat_map_are_named_once_and_under_their_middles(columns, labels):
+    ticks = ticks_below(heat_map(np.ones((1, columns)), ["r"], list("abcdefghi"[:columns]), log=False))
+    left = 14 + 6.4
+    middles = [left + ("abcdefghi".index(one) + 0.5) / columns * (720 - left - 8) for one in labels]
+    assert [label for _, label in ticks] == list(labels)
+    assert [x for x, _ in ticks] == pytest.approx(middles, abs=0.06)
+
+
+def test_columns_that_round_to_one_label_are_named_once():
+    ticks = ticks_below(heat_map(np.ones((1, 9)), ["r"], [f"{v:.1f}" for v in np.linspace(0, 0.2, 9)], log=False))
+    assert [label for _, label in ticks] == ["0.0", "0.1", "0.2"]
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_what_is_no_part_of_a_map_is_left_out(log):
+    figure = heat_map(np.array([[1.0, np.nan, 0.0, 5.0]]), ["r"], [0, 1, 2, 3], log=log, blank=True)
+    with Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", figure.body).group(1)))) as image:
+        pixels = np.asarray(image.convert("RGBA"))[0]
+    assert pixels[:, 3].tolist() == [255, 0, 255, 255]
+    assert (pixels[2, :3].tolist() == [128, 128, 128]) == log
