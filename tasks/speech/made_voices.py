@@ -56,11 +56,11 @@ class Spoken:
 
 
 class _Name(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]  # noqa: RUF012
+    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
 
 class _Event(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("type", ctypes.c_int),
         ("unique_identifier", ctypes.c_uint),
         ("text_position", ctypes.c_int),
@@ -91,7 +91,7 @@ def _library() -> tuple[Any, int]:
     return library, rate
 
 
-def spoken(text: str, voice: Voice = Voice()) -> Spoken:  # noqa: B008  frozen
+def spoken(text: str, voice: Voice = Voice()) -> Spoken:
     """A text spoken by a made voice.
 
     The library carries the phase of its waves from call to call: the same calls in the same order give the same
@@ -104,6 +104,8 @@ def spoken(text: str, voice: Voice = Voice()) -> Spoken:  # noqa: B008  frozen
     >>> len(said.words), said.rate
     (2, 22050)
     """
+    if not text.strip():
+        raise InputError(f"made voices: expected text to speak, got {text!r}; give words")
     library, rate = _library()
     if library.espeak_SetVoiceByName(voice.name.encode()) != 0:
         raise InputError(f"voice: expected one of eSpeak NG's, such as en, en-us, en+f3, got {voice.name!r}; mend it")
@@ -132,5 +134,5 @@ def spoken(text: str, voice: Voice = Voice()) -> Spoken:  # noqa: B008  frozen
     library.espeak_Synth(encoded, len(encoded), 0, 1, 0, UTF8, None, None)
     library.espeak_Synchronize()
     if not pieces:
-        raise InputError(f"made voices: expected text to speak, got {text!r}; give words")
+        raise InputError(f"made voices: expected text that has a sound, got {text!r}; give words")
     return Spoken(torch.from_numpy(np.concatenate(pieces)).float() / 32768, rate, words, phonemes)
