@@ -38,8 +38,12 @@ def read_audio(path: str | Path, rate: int | None = None) -> Audio:
     Raises:
         InputError: not an audio file, shorter than its header says, empty, silent or clipped.
     """
-    import soundfile  # the extra `speech`; torchaudio.load wants torchcodec and FFmpeg
-
+    try:
+        import soundfile  # torchaudio.load wants torchcodec and FFmpeg
+    except (ImportError, OSError) as error:  # OSError: its library of the system is missing
+        raise InputError(
+            "sound files: expected the package soundfile, got none; pip install 'gradient-zoo[speech]'"
+        ) from error
     try:
         with soundfile.SoundFile(str(path)) as file:
             promised, own_rate = file.frames, file.samplerate
