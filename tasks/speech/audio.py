@@ -1,0 +1,97 @@
+"""Sound files as tensors: one channel, one sample rate, checked.
+
+Legend: S = samples.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zoo.errors import InputError
+
+CLIPPED = 0.999  # of full scale
+LARGEST_SHARE_CLIPPED = 0.02
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Samples in -1..1 of one channel, [S], and how many there are a second."""
+
+    samples_S: Tensor
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return len(self.samples_S) / self.rate
+
+
+def read_audio(path: str | Path, rate: int | None = None) -> Audio:
+    """A wav, flac, ogg or mp3 file, its channels averaged, resampled to `rate`.
+
+    Args:
+        path: of the file.
+        rate: samples a second; None keeps the file's own.
+
+    Raises:
+        InputError: not an audio file, shorter than its header says, empty, silent or clipped.
+    """
+    try:
+        import soundfile  # torchaudio.load wants torchcodec and FFmpeg
+    except (ImportError, OSError) as error:  # OSError: its library of the system is missing
+        raise InputError(
+            "sound files: expected the package soundfile, got none; pip install 'gradient-zoo[speech]'"
+        ) from error
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            promised, own_rate = file.frames, file.samplerate
+            values = file.read(dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:
+        reason = "no such file" if not Path(path).exists() else " ".join(str(error).split()).rpartition(": ")[2]
+        raise InputError(
+            f"{path}: expected a wav, flac, ogg or mp3 file, got {reason}; convert or remove it"
+        ) from error
+    if len(values) < promised:
+        raise InputError(
+            f"{path}: expected {promised} samples as its header says, got {len(values)}; it is cut off, fetch it again"
+        )
+    samples_S = torch.from_numpy(values).mean(1)
+    check_samples(samples_S, str(path))
+    return resampled(Audio(samples_S, own_rate), rate) if rate else Audio(samples_S, own_rate)
+
+
+def check_samples(samples_S: Tensor, name: str) -> None:
+    """Refuse what nothing can be recognised in.
+
+    Raises:
+        InputError: no samples, all of one value, NaN, or more than 2 % at full scale.
+    """
+    if not len(samples_S):
+        raise InputError(f"{name}: expected sound, got 0 samples; remove it")
+    if not samples_S.isfinite().all():
+        raise InputError(f"{name}: expected finite samples, got NaN or infinity; mend or remove it")
+    if samples_S.min() == samples_S.max():
+        raise InputError(f"{name}: expected sound, got silence throughout; remove it")
+    share = float((samples_S.abs() >= CLIPPED).float().mean())
+    if share > LARGEST_SHARE_CLIPPED:
+        raise InputError(
+            f"{name}: expected at most {LARGEST_SHARE_CLIPPED:.0%} of the samples at full scale, got {share:.0%}; "
+            "it is clipped, record it again more softly"
+        )
+
+
+def resampled(audio: Audio, rate: int) -> Audio:
+    """The same sound at another sample rate, by windowed sinc interpolation.
+
+    Raises:
+        InputError: a rate below 1.
+    """
+    if rate < 1 or audio.rate < 1:
+        raise InputError(f"sample rate: expected 1 or more, got {min(rate, audio.rate)}; 16000 is usual for speech")
+    if rate == audio.rate:
+        return audio
+    from torchaudio.functional import resample
+
+    return Audio(resample(audio.samples_S, audio.rate, rate), rate)

@@ -1,0 +1,176 @@
+"""What all sets of utterances have in common: an alphabet of the training transcripts, features, batches.
+
+Legend: B = utterances of a batch, T = frames, D = features, U = labels of the longest transcript.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from tasks.speech.alphabet import Alphabet, Units
+from tasks.speech.augmentations import SpecAugment
+from tasks.speech.data.utterances import Utterances
+from tasks.speech.features import Features
+from zoo.data import TensorLoader, content_hash
+from zoo.errors import InputError
+
+SampleChange = Callable[[Tensor], Tensor]
+
+
+class Batch(NamedTuple):
+    """Padded features and transcripts."""
+
+    features_BTD: Tensor
+    frames_B: Tensor
+    labels_BU: Tensor
+    lengths_B: Tensor
+
+
+class SpeechData(LightningDataModule, ABC):
+    """Training, validation and test utterances in memory; a subclass says where they come from.
+
+    Features are computed once; with `sample_changes` those of training utterances are computed anew in every batch.
+
+    Args:
+        features: how sound becomes frames.
+        units: what the net spells: characters or words.
+        batch_size: utterances a training batch.
+        sample_changes: of training sounds, in turn (Speed, Gain, Noise).
+        spec_augment: masks in training features; None leaves them.
+        seed: of the order of the training utterances; by default the run's.
+    """
+
+    def __init__(
+        self,
+        features: Features = Features(),  # noqa: B008  frozen
+        units: Units = "characters",
+        batch_size: int = 32,
+        sample_changes: list[SampleChange] | None = None,
+        spec_augment: SpecAugment | None = None,
+        seed: int | None = None,
+    ):
+        super().__init__()
+        self.features, self.units, self.batch_size = features, units, batch_size
+        self.sample_changes, self.spec_augment, self.seed = sample_changes or [], spec_augment, seed
+        self._alphabet: Alphabet | None = None
+        self.splits: dict[str, Utterances] = {}
+        self._frames: dict[str, list[Tensor]] = {}
+        self._labels: dict[str, list[Tensor]] = {}
+
+    @abstractmethod
+    def load(self) -> dict[str, Utterances]:
+        """Utterances by split: "train", "test" and perhaps "validation"."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load, check and compute features, once."""
+        if self.splits:
+            return
+        loaded = self.load()
+        for name, split in loaded.items():
+            if not len(split):
+                raise InputError(f"{name} split: expected at least 1 utterance, got 0; mend the data")
+            if split.rate != self.features.rate:
+                raise InputError(
+                    f"data.features.rate: expected {split.rate}, that of the recordings, got {self.features.rate}; "
+                    f"set it to {split.rate}"
+                )
+        if self._alphabet is None:
+            self._alphabet = Alphabet.of(loaded["train"].texts, self.units)
+        for name, split in loaded.items():
+            self._frames[name] = [self.features(split.samples(n)) for n in range(len(split))]
+            pairs = zip(split.texts, split.names, strict=True)
+            self._labels[name] = [torch.tensor(self._alphabet.encode(text, one)) for text, one in pairs]
+        self.splits = loaded
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The alphabet: of the checkpoint that was read, or of the training transcripts."""
+        if self._alphabet is None:
+            self.setup()
+        return self._alphabet
+
+    def state_dict(self) -> dict:
+        """The alphabet, which a checkpoint keeps: sound can be transcribed without the set."""
+        return {"units": list(self.alphabet.units), "kind": self.alphabet.kind}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up the alphabet of a checkpoint.
+
+        Raises:
+            InputError: the data at hand have another one.
+        """
+        alphabet = Alphabet(tuple(state["units"]), state["kind"])
+        if self.splits and alphabet != self._alphabet:
+            raise InputError("data: expected the alphabet of the checkpoint, got another; bring the former data back")
+        self._alphabet = alphabet
+
+    def data_hash(self) -> str:
+        """Identity of all utterances, order included."""
+        self.setup()
+        texts = "\x00".join(text for split in self.splits.values() for text in split.texts).encode()
+        sounds = [tensor for split in self.splits.values() for tensor in (split.samples_M, split.starts)]
+        return content_hash(torch.frombuffer(bytearray(texts), dtype=torch.uint8), *sounds)
+
+    def batch(self, split: str, chosen_B: Tensor, training: bool = False) -> Batch:
+        """The chosen utterances of a split, augmented for training."""
+        numbers = chosen_B.tolist()
+        if training and self.sample_changes:
+            frames = [self._changed(self.splits[split].samples(n)) for n in numbers]
+        else:
+            frames = [self._frames[split][n] for n in numbers]
+        labels = [self._labels[split][n] for n in numbers]
+        frames_B, lengths_B = (torch.tensor([len(one) for one in rows]) for rows in (frames, labels))
+        features_BTD = pad_sequence(frames, batch_first=True)
+        if training and self.spec_augment is not None:
+            features_BTD = self.spec_augment(features_BTD, frames_B)
+        return Batch(features_BTD, frames_B, pad_sequence(labels, batch_first=True), lengths_B)
+
+    def _changed(self, samples_S: Tensor) -> Tensor:
+        for change in self.sample_changes:
+            samples_S = change(samples_S)
+        return self.features(samples_S)
+
+    def loader(self, split: str) -> TensorLoader:
+        """Batches of a split ("train", "validation", "test") in its own order, as they are.
+
+        Raises:
+            InputError: there is no such split.
+        """
+        self.setup()
+        if split not in self.splits:
+            raise InputError(f"split: expected one of {', '.join(self.splits)}, got {split!r}; mend the command")
+        numbers = torch.arange(len(self.splits[split]))
+        return TensorLoader((numbers,), max(self.batch_size, 64), transform=lambda batch: self.batch(split, batch[0]))
+
+    def train_dataloader(self) -> TensorLoader:
+        """Shuffled, augmented batches."""
+        self.setup()
+        loader = TensorLoader(
+            (torch.arange(len(self.splits["train"])),),
+            self.batch_size,
+            shuffle=True,
+            seed=self.seed,
+            transform=lambda batch: self.batch("train", batch[0], training=True),
+        )
+        if self.trainer is not None:
+            limit = self.trainer.limit_train_batches
+            loader.taken = min(len(loader), limit if isinstance(limit, int) else int(limit * len(loader))) or None
+        return loader
+
+    def val_dataloader(self) -> TensorLoader | list:
+        """Validation batches; none when there is no such split."""
+        self.setup()
+        return self.loader("validation") if "validation" in self.splits else []
+
+    def test_dataloader(self) -> TensorLoader:
+        """Test batches."""
+        return self.loader("test")
+
+    def predict_dataloader(self) -> TensorLoader:
+        """Test batches."""
+        return self.loader("test")

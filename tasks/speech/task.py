@@ -1,0 +1,103 @@
+"""Speech recognition by connectionist temporal classification."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from tasks.speech.data.speech_data import Batch
+from tasks.speech.decoding import greedy
+from tasks.speech.error_rates import edit_distance
+from tasks.speech.losses import ctc_loss, too_short
+from zoo.errors import InputError
+from zoo.training.task import Score, TaskModule
+
+
+class CTCRecognition(TaskModule):
+    """An acoustic net trained by CTC, judged by error rates of greedy decoding.
+
+    Args:
+        net: features_BTD, frames_B -> (logits_BTV, frames_B).
+        optimizer: see `TaskModule`.
+        kwargs: further arguments of `TaskModule`.
+    """
+
+    best_metric = ("val/wer", "min")
+
+    def __init__(self, net: nn.Module, optimizer: OptimizerCallable, **kwargs: Any):
+        super().__init__(net, optimizer, **kwargs)
+
+    def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """One term, the mean over utterances of CTC's loss by label."""
+        return {"ctc": self._losses(net, batch).mean()}
+
+    def _losses(self, net: nn.Module, batch: Batch) -> Tensor:
+        logits_BTV, frames_B = net(batch.features_BTD, batch.frames_B)
+        log_probs_TBV = logits_BTV.float().log_softmax(-1).transpose(0, 1)
+        return ctc_loss(log_probs_TBV, batch.labels_BU, frames_B, batch.lengths_B) / batch.lengths_B.clamp(min=1)
+
+    def evaluate(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Loss, whether the whole answer is right, and errors and lengths in labels and words, of every utterance."""
+        logits_BTV, frames_B = net(batch.features_BTD, batch.frames_B)
+        log_probs_TBV = logits_BTV.float().log_softmax(-1).transpose(0, 1)
+        loss_B = ctc_loss(log_probs_TBV, batch.labels_BU, frames_B, batch.lengths_B) / batch.lengths_B.clamp(min=1)
+        alphabet = self.trainer.datamodule.alphabet
+        rows = zip(batch.labels_BU.tolist(), batch.lengths_B.tolist(), strict=True)
+        said = [alphabet.decode(row[:length]) for row, length in rows]
+        heard = [alphabet.decode(labels) for labels in greedy(log_probs_TBV, frames_B)]
+        figures = {"accuracy": [], "word_errors": [], "words": [], "character_errors": [], "characters": []}
+        for one, other in zip(said, heard, strict=True):
+            figures["accuracy"].append(float(one == other))
+            figures["word_errors"].append(float(edit_distance(one.split(), other.split())))
+            figures["words"].append(float(len(one.split())))
+            figures["character_errors"].append(float(edit_distance(one, other)))
+            figures["characters"].append(float(len(one)))
+        return {"loss": loss_B, **{name: loss_B.new_tensor(values) for name, values in figures.items()}}
+
+    def report(self, figures: dict[str, float]) -> None:
+        """Word and character error rates in place of the counts that they are ratios of."""
+        kept = dict(figures)
+        for rate, errors, units in (("wer", "word_errors", "words"), ("cer", "character_errors", "characters")):
+            for split in ("val", "test"):
+                if f"{split}/{units}" in kept:
+                    total = kept.pop(f"{split}/{units}")
+                    kept[f"{split}/{rate}"] = kept.pop(f"{split}/{errors}") / max(total, 1e-9)
+        super().report(kept)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Log-probabilities of every frame, by utterance."""
+        logits_BTV, frames_B = self.net(batch.features_BTD, batch.frames_B)
+        return {"log_probs": logits_BTV.float().log_softmax(-1), "frames": frames_B}
+
+    def attribution_target(self, batch: Batch) -> tuple[Tensor, Score]:
+        """The features, and log p(transcript) as a function of them."""
+
+        def log_prob(features_BTD: Tensor) -> Tensor:
+            times = len(features_BTD) // len(batch.frames_B)
+            logits_BTV, frames_B = self.net(features_BTD, batch.frames_B.repeat(times))
+            log_probs_TBV = logits_BTV.float().log_softmax(-1).transpose(0, 1)
+            return -ctc_loss(log_probs_TBV, batch.labels_BU.repeat(times, 1), frames_B, batch.lengths_B.repeat(times))
+
+        return batch.features_BTD, log_prob
+
+    def on_fit_start(self) -> None:
+        """Refuse a net of other sizes, and utterances too short for their transcripts, before the first step."""
+        super().on_fit_start()
+        data = self.trainer.datamodule
+        for split in data.splits:
+            self._check(data, split)
+
+    def _check(self, data: Any, split: str) -> None:
+        names = data.splits[split].names
+        for start in range(0, len(names), 64):
+            chosen = torch.arange(start, min(start + 64, len(names)))
+            batch = data.batch(split, chosen)
+            frames_B = self.net.frames_out(batch.frames_B)
+            bad = too_short(frames_B, batch.labels_BU, batch.lengths_B).nonzero()[:, 0]
+            if len(bad):
+                first = int(bad[0])
+                raise InputError(
+                    f"{names[start + first]}: expected frames for its {int(batch.lengths_B[first])} labels, got "
+                    f"{int(frames_B[first])} after the net's strides; take a smaller stride, hop or stack"
+                )
