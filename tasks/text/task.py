@@ -1,0 +1,131 @@
+"""Sentence classification."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from tasks.text.losses import classification_loss, correct
+from tasks.text.networks.embedding import PAD
+from tasks.text.vectors import VectorSource
+from zoo.errors import InputError
+from zoo.training.task import Score, TaskModule
+
+Batch = tuple[Tensor, Tensor]  # tokens_BT, labels_B
+
+
+class SentenceClassification(TaskModule):
+    """A sentence net (`embed`, `classify`) trained by cross-entropy.
+
+    Args:
+        net: tokens_BT -> logits_BC.
+        optimizer: see `TaskModule`.
+        vectors: where word vectors come from; None starts at random ones.
+        label_smoothing: share of the target that is spread over all classes.
+        kwargs: further arguments of `TaskModule`.
+    """
+
+    best_metric = ("val/accuracy", "max")
+
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: OptimizerCallable,
+        vectors: VectorSource | None = None,
+        label_smoothing: float = 0.0,
+        **kwargs: Any,
+    ):
+        super().__init__(net, optimizer, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise InputError(f"model.label_smoothing: expected a share in [0, 1), got {label_smoothing}; 0.1 is usual")
+        self.vectors, self.label_smoothing = vectors, label_smoothing
+
+    def setup(self, stage: str) -> None:
+        """Give the net what it starts from: word vectors, statistics of the training split."""
+        # Before a checkpoint is loaded: a resumed run has its own weights.
+        if stage != "fit":
+            return
+        data = self.trainer.datamodule
+        refuse_other_sizes(self.net, data)
+        train = data.splits["train"]
+        if self.vectors is not None:
+            matrix_VE, _ = self.vectors.read(data.tokeniser.words, train.sentences.texts)
+            self.net.embedding.load(matrix_VE)
+        if hasattr(self.net, "start_from"):
+            self.net.start_from(train.encoded, train.labels_N)
+
+    def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """One term, the cross-entropy."""
+        tokens_BT, labels_B = batch
+        return {"cross_entropy": classification_loss(net(tokens_BT), labels_B, self.label_smoothing)}
+
+    def evaluate(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy (without smoothing) and accuracy of every sentence."""
+        tokens_BT, labels_B = batch
+        logits_BC = net(tokens_BT).float()
+        return {"loss": cross_entropy(logits_BC, labels_B, reduction="none"), "accuracy": correct(logits_BC, labels_B)}
+
+    def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> dict[str, Tensor]:
+        """Class probabilities [B, C], and the labels where there are some."""
+        tokens_BT, labels_B = batch if isinstance(batch, (tuple, list)) else (batch, None)
+        found = {"probabilities": self.net(tokens_BT).float().softmax(1)}
+        return found if labels_B is None else found | {"labels": labels_B}
+
+    def loss_of_inputs(self, net: nn.Module, batch: Batch) -> tuple[Tensor, Score]:
+        """The embedded words, and the loss as a function of them, for penalties on dL/dx."""
+        tokens_BT, labels_B = batch
+
+        def loss(vectors_BTE: Tensor) -> Tensor:
+            logits_BC = net.classify(vectors_BTE, tokens_BT != PAD)
+            return classification_loss(logits_BC, labels_B, self.label_smoothing)
+
+        return net.embed(tokens_BT), loss
+
+    def attribution_target(self, batch: Batch) -> tuple[Tensor, Score]:
+        """The embedded words [B, T, E], and the logit of each label as a function of them, of the net in eval mode."""
+        tokens_BT, labels_B = batch
+        with torch.no_grad():
+            vectors_BTE = evaluating(self.net, lambda: self.net.embed(tokens_BT))
+
+        def logit_of_label(vectors: Tensor) -> Tensor:
+            # Attribution methods repeat a batch (steps, samples), block by block: its labels and ends repeat with it.
+            times = len(vectors) // len(labels_B)
+            present = (tokens_BT != PAD).repeat(times, 1)
+            logits_BC = evaluating(self.net, lambda: self.net.classify(vectors, present))
+            return logits_BC.gather(1, labels_B.repeat(times)[:, None])[:, 0]
+
+        return vectors_BTE, logit_of_label
+
+
+def evaluating(net: nn.Module, compute: Any) -> Tensor:
+    """compute() with `net` in eval mode; every module's mode as before afterwards."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        return compute()
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def refuse_other_sizes(net: nn.Module, data: Any) -> None:
+    """Refuse a net for other classes or another vocabulary than the data's.
+
+    Raises:
+        InputError: naming the key to set.
+    """
+    rows = net.embedding.vocabulary_size
+    if rows < len(data.tokeniser):
+        raise InputError(
+            f"model.net: expected {data.vocabulary_size} rows of vectors, the data's vocabulary, got {rows}; "
+            f"set model.net.init_args.vocabulary_size to {data.vocabulary_size}"
+        )
+    with torch.no_grad():
+        outputs = evaluating(net, lambda: net(data.splits["train"].encoded.padded(torch.tensor([0])))).shape[1]
+    if outputs != data.num_classes:
+        raise InputError(
+            f"model.net: expected {data.num_classes} outputs, one a class of the data, got {outputs}; "
+            f"set model.net.init_args.num_classes to {data.num_classes}"
+        )
