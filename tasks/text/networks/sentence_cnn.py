@@ -9,8 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from tasks.text.networks.embedding import PAD, Variant, WordEmbedding
+from tasks.text.networks.filters import RegionFilters, inside
 from tasks.text.networks.pooling import MaxPooling, Pooling
 from zoo.errors import InputError
+
+# The largest value of a map goes on being the largest behind them: they may come after max pooling, on one value a map.
+INCREASING = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softplus, nn.Identity)
 
 
 class SentenceCNN(nn.Module):
@@ -63,7 +67,7 @@ class SentenceCNN(nn.Module):
         self.embedding = WordEmbedding(vocabulary_size, embedding_size, variant, word_dropout, sparse)
         self.region_sizes = tuple(region_sizes)
         size = self.embedding.vector_size
-        self.filters = nn.ModuleList(nn.Conv1d(size, feature_maps, h, padding=h - 1) for h in self.region_sizes)
+        self.filters = nn.ModuleList(RegionFilters(size, feature_maps, h) for h in self.region_sizes)
         self.activation = activation()
         self.pooling = pooling or MaxPooling()
         self.embedding_dropout, self.dropout = nn.Dropout(embedding_dropout), nn.Dropout(dropout)
@@ -75,19 +79,23 @@ class SentenceCNN(nn.Module):
 
     def maps(self, vectors_BTE: Tensor, present_BT: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(maps_BFS, valid_BS) of every region size; window s of size h ends at token s and begins at s - h + 1."""
-        vectors_BET = self.embedding_dropout(vectors_BTE).transpose(1, 2)
-        lengths_B1 = present_BT.sum(1, keepdim=True)
+        lengths_B = present_BT.sum(1)
         found = []
-        for h, convolution in zip(self.region_sizes, self.filters, strict=True):
-            maps_BFS = self.activation(convolution(vectors_BET))
-            places_S = torch.arange(maps_BFS.shape[2], device=maps_BFS.device)
-            found.append((maps_BFS, places_S < lengths_B1 + h - 1))
+        for h, filters in zip(self.region_sizes, self.filters, strict=True):
+            maps_BFS = self.activation(filters(vectors_BTE))
+            found.append((maps_BFS, inside(lengths_B, maps_BFS.shape[2], h)))
         return found
+
+    def pooled(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
+        """What the output layer sees, [B, maps x values], the maps of the first region size first."""
+        if type(self.pooling) is MaxPooling and isinstance(self.activation, INCREASING):
+            lengths_B = present_BT.sum(1)
+            return self.activation(torch.cat([filters(vectors_BTE, lengths_B) for filters in self.filters], 1))
+        return torch.cat([self.pooling(*maps) for maps in self.maps(vectors_BTE, present_BT)], 1)
 
     def classify(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
         """Logits of sentences given as vectors, zero where no token is present."""
-        pooled = [self.pooling(maps_BFS, valid_BS) for maps_BFS, valid_BS in self.maps(vectors_BTE, present_BT)]
-        return self.output(self.dropout(torch.cat(pooled, 1)))
+        return self.output(self.dropout(self.pooled(self.embedding_dropout(vectors_BTE), present_BT)))
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits [B, C]."""
