@@ -38,3 +38,19 @@ def in_fold(turns_N: Tensor, fold: int, num_folds: int) -> Tensor:
     if not 0 <= fold < num_folds:
         raise InputError(f"data.fold: expected 0..{num_folds - 1}, got {fold}; mend the command")
     return turns_N % num_folds == fold
+
+
+def stratified_share(labels_N: Tensor, share: float, seed: int = 0) -> Tensor:
+    """Which sentences are drawn, bool [N]: round(share N), evenly over the classes, each of which keeps one or more.
+
+    >>> drawn = stratified_share(torch.tensor([0] * 10 + [1] * 20), 0.2)
+    >>> int(drawn[:10].sum()), int(drawn[10:].sum())
+    (2, 4)
+    """
+    order_N = fold_turns(labels_N, seed).argsort()
+    ordered_N = labels_N[order_N]
+    free = order_N[1:][ordered_N[1:] == ordered_N[:-1]]  # all but the first of a class
+    count = min(round(share * len(labels_N)), len(free))
+    drawn_N = torch.zeros(len(labels_N), dtype=torch.bool)
+    drawn_N[free[(torch.arange(count) * 2 + 1) * len(free) // (2 * max(count, 1))]] = True
+    return drawn_N
