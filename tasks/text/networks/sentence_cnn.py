@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tasks.text.networks.embedding import PAD, Variant, WordEmbedding
 from tasks.text.networks.filters import RegionFilters, inside
+from tasks.text.networks.hidden import hidden_layers
 from tasks.text.networks.pooling import MaxPooling, Pooling
 from zoo.errors import InputError
 
@@ -31,7 +32,8 @@ class SentenceCNN(nn.Module):
         feature_maps: F, filters of each region size.
         activation: makes the activation function.
         pooling: of a map over the sentence.
-        dropout: share of pooled values dropped.
+        hidden_sizes: of fully connected layers before the last, as in the parallel CNN of Chen (2015).
+        dropout: share of values dropped before every linear layer.
         embedding_dropout: share of a token's vector dropped.
         word_dropout: see `WordEmbedding`.
         sparse: see `WordEmbedding`.
@@ -54,6 +56,7 @@ class SentenceCNN(nn.Module):
         feature_maps: int = 100,
         activation: Callable[[], nn.Module] = nn.ReLU,
         pooling: Pooling | None = None,
+        hidden_sizes: Sequence[int] = (),
         dropout: float = 0.5,
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
@@ -71,7 +74,9 @@ class SentenceCNN(nn.Module):
         self.activation = activation()
         self.pooling = pooling or MaxPooling()
         self.embedding_dropout, self.dropout = nn.Dropout(embedding_dropout), nn.Dropout(dropout)
-        self.output = nn.Linear(feature_maps * len(self.region_sizes) * self.pooling.values, num_classes)
+        pooled = feature_maps * len(self.region_sizes) * self.pooling.values
+        self.hidden, features = hidden_layers(pooled, hidden_sizes, activation, dropout)
+        self.output = nn.Linear(features, num_classes)
 
     def embed(self, tokens_BT: Tensor) -> Tensor:
         """vectors_BTE, the continuous side that saliency is taken at."""
@@ -87,7 +92,7 @@ class SentenceCNN(nn.Module):
         return found
 
     def pooled(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
-        """What the output layer sees, [B, maps x values], the maps of the first region size first."""
+        """What the layers behind the filters see, [B, maps x values], the maps of the first region size first."""
         if type(self.pooling) is MaxPooling and isinstance(self.activation, INCREASING):
             lengths_B = present_BT.sum(1)
             return self.activation(torch.cat([filters(vectors_BTE, lengths_B) for filters in self.filters], 1))
@@ -95,7 +100,8 @@ class SentenceCNN(nn.Module):
 
     def classify(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
         """Logits of sentences given as vectors, zero where no token is present."""
-        return self.output(self.dropout(self.pooled(self.embedding_dropout(vectors_BTE), present_BT)))
+        pooled = self.pooled(self.embedding_dropout(vectors_BTE), present_BT)
+        return self.output(self.dropout(self.hidden(pooled)))
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits [B, C]."""
