@@ -3,6 +3,7 @@
 from tasks.text.data.glosses import WordNetGlosses
 from tasks.text.data.sentences import Sentences
 from tasks.text.data.stored import CR, MPQA, MR, SST1, SST2, TREC, FoldedSentences, StoredSentences, Subj
+from tasks.text.data.table_file import TextFile
 from tasks.text.data.text_data import Split, TextData
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "StoredSentences",
     "Subj",
     "TextData",
+    "TextFile",
     "WordNetGlosses",
 ]

@@ -28,6 +28,8 @@ def glosses(path: Path = FOLDER / FILE) -> dict[str, tuple[Sentences, list[str]]
     """
     try:
         lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+        if not lines:
+            raise ValueError("an empty file")
         rows = [line.split("\t") for line in lines]
         number = {name: label for label, name in enumerate(CLASSES)}
         parts = {split: [row for row in rows if row[0] == split] for split in ("train", "validation", "test")}
