@@ -10,7 +10,7 @@ from tasks.text.networks import SentenceCNN
 from tasks.text.task import SentenceClassification
 from tasks.text.vectors import VectorSource
 from zoo.errors import InputError
-from zoo.training.trainer import Trainer
+from zoo.training.checkpoints import AtomicCheckpointIO, Checkpointer
 
 WORDS = ["red", "green", "blue", "stone", "tree", "river"]
 
@@ -40,33 +40,29 @@ def task_of(**options):
     return SentenceClassification(net, partial(torch.optim.Adam, lr=0.01))
 
 
-def quiet_trainer(epochs, **options):
-    return Trainer(max_epochs=epochs, threads=1, enable_progress_bar=False, **options)
-
-
-@pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.rank_zero.PossibleUserWarning")
-def test_a_word_that_decides_is_learned():
+def test_a_word_that_decides_is_learned(quick):
     task, data = task_of(), Colours(vocabulary_size=20)
-    trainer = quiet_trainer(8)
+    trainer = quick(max_epochs=25, threads=1)
     trainer.fit(task, datamodule=data)
-    assert trainer.test(task, datamodule=data, verbose=False)[0]["test/accuracy"] == 1.0
+    assert trainer.test(task, datamodule=data, verbose=False)[0]["test/accuracy"] >= 0.98
 
 
-@pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.rank_zero.PossibleUserWarning")
-def test_resuming_keeps_trained_vectors_and_comes_to_the_same_bits(tmp_path):
+def test_resuming_keeps_trained_vectors_and_comes_to_the_same_bits(quick, tmp_path):
     def fresh():
         task = task_of()
         task.vectors = Ones()
         return task
 
-    whole, half, rest = fresh(), fresh(), fresh()
-    quiet_trainer(4).fit(whole, datamodule=Colours(vocabulary_size=20))
-    trainer = quiet_trainer(2)
-    trainer.fit(half, datamodule=Colours(vocabulary_size=20))
-    trainer.save_checkpoint(tmp_path / "half.ckpt")
-    quiet_trainer(4).fit(
-        rest, datamodule=Colours(vocabulary_size=20), ckpt_path=tmp_path / "half.ckpt", weights_only=True
-    )
+    def fit(epochs, resumed=None):
+        task = fresh()
+        callback = Checkpointer(tmp_path, "val/loss")
+        trainer = quick(max_epochs=epochs, threads=1, callbacks=[callback], plugins=[AtomicCheckpointIO()])
+        trainer.fit(task, datamodule=Colours(vocabulary_size=20), ckpt_path=resumed, weights_only=True)
+        return task
+
+    whole = fit(4)
+    fit(2)
+    rest = fit(4, str(tmp_path / "last.ckpt"))
     for one, other in zip(whole.net.parameters(), rest.net.parameters(), strict=True):
         assert torch.equal(one, other)
     assert not torch.equal(whole.net.embedding.tuned[2], torch.ones(8))
@@ -79,11 +75,10 @@ def test_resuming_keeps_trained_vectors_and_comes_to_the_same_bits(tmp_path):
         (partial(SentenceCNN, 20, 3, 8), "expected 2 outputs, one a class of the data, got 3"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.rank_zero.PossibleUserWarning")
-def test_a_net_of_other_sizes_is_refused(net, said):
+def test_a_net_of_other_sizes_is_refused(quick, net, said):
     task = SentenceClassification(net(), partial(torch.optim.Adam, lr=0.01))
     with pytest.raises(InputError, match=said):
-        quiet_trainer(1).fit(task, datamodule=Colours(vocabulary_size=20))
+        quick(max_epochs=1, threads=1).fit(task, datamodule=Colours(vocabulary_size=20))
 
 
 def test_the_score_is_the_logit_of_the_label_whatever_the_batch_is_repeated():
