@@ -6,19 +6,22 @@ dog that chased the cat.
 
 from typing import NamedTuple
 
-NOUNS = (
-    "cat dog horse goat wolf fox bear lion monkey rabbit sheep goose duck parrot spider snake "
-    "farmer doctor lawyer teacher nurse sailor soldier painter singer baker hunter judge priest king queen "
-    "child neighbour stranger thief clown"
-).split()
+NOUNS = [
+    "cat", "dog", "horse", "goat", "wolf", "fox", "bear", "lion", "monkey", "rabbit", "sheep", "goose", "duck",
+    "parrot", "spider", "snake", "farmer", "doctor", "lawyer", "teacher", "nurse", "sailor", "soldier", "painter",
+    "singer", "baker", "hunter", "judge", "priest", "king", "queen", "child", "neighbour", "stranger", "thief",
+    "clown",
+]  # fmt: skip
 # Past and participle are one word, so that no form of a sentence tells another verb than its paraphrases.
-VERBS = (
-    "chased followed watched visited helped called kicked pushed pulled carried praised blamed greeted "
-    "attacked rescued frightened admired ignored trusted warned touched painted hugged pleased"
-).split()
-PLACES = (
-    "garden kitchen forest field harbour street castle desert village market tunnel library church cellar stable park"
-).split()
+VERBS = [
+    "chased", "followed", "watched", "visited", "helped", "called", "kicked", "pushed", "pulled", "carried",
+    "praised", "blamed", "greeted", "attacked", "rescued", "frightened", "admired", "ignored", "trusted", "warned",
+    "touched", "painted", "hugged", "pleased",
+]  # fmt: skip
+PLACES = [
+    "garden", "kitchen", "forest", "field", "harbour", "street", "castle", "desert", "village", "market", "tunnel",
+    "library", "church", "cellar", "stable", "park",
+]  # fmt: skip
 WORDS = (NOUNS, VERBS, NOUNS, PLACES)  # of each part of a meaning
 
 FORMS = {

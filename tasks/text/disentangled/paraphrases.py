@@ -16,6 +16,7 @@ from zoo.data import TensorLoader, content_hash
 from zoo.errors import InputError
 
 NAMES = list(FORMS)
+CHANGES = [*Meaning._fields, "agent and patient exchanged"]
 LONGEST = max(len(form.split()) for form in FORMS.values())
 PAIRS = len(NOUNS) * (len(NOUNS) - 1) * len(VERBS)  # of agent and patient, with a verb
 
@@ -28,6 +29,8 @@ class Texts(NamedTuple):
     giver: str  # another meaning in that other form
     changed: str  # the source's form, one word of it another, or agent and patient exchanged
     form: int  # of the source, index into FORMS
+    change: int  # index into CHANGES
+    meaning: Meaning  # of the source
 
 
 class Paraphrases(NamedTuple):
@@ -38,6 +41,8 @@ class Paraphrases(NamedTuple):
     giver_BT: Tensor
     changed_BT: Tensor
     form_B: Tensor
+    change_B: Tensor
+    meaning_B4: Tensor
 
 
 def drawn_meanings(count: int, random: Random) -> list[Meaning]:
@@ -75,9 +80,9 @@ def drawn_items(meanings: list[Meaning], each: int, random: Random) -> list[Text
         source = NAMES[(number + number // len(meanings)) % len(NAMES)]
         target = random.choice([name for name in NAMES if name != source])
         giver = random.choice(meanings)
-        other = changed(meaning, number // len(NAMES) % 5, random)
-        pairs = ((meaning, source), (meaning, target), (giver, target), (other, source))
-        items.append(Texts(*(sentence(*pair) for pair in pairs), NAMES.index(source)))
+        change = number // len(NAMES) % len(CHANGES)
+        pairs = ((meaning, source), (meaning, target), (giver, target), (changed(meaning, change, random), source))
+        items.append(Texts(*(sentence(*pair) for pair in pairs), NAMES.index(source), change, meaning))
     return items
 
 
@@ -131,9 +136,9 @@ class ParaphraseData(LightningDataModule):
 
     def tokens(self, items: list[Texts]) -> Paraphrases:
         """Items as tensors, all of one width."""
-        *texts, forms = zip(*items, strict=True)
-        encoded = [self.tokeniser.encode(list(column)) for column in texts]
-        return Paraphrases(*(_padded(one, LONGEST) for one in encoded), torch.tensor(forms))
+        columns = list(zip(*items, strict=True))
+        encoded = [self.tokeniser.encode(list(column)) for column in columns[:4]]
+        return Paraphrases(*(_padded(one, LONGEST) for one in encoded), *map(torch.tensor, columns[4:]))
 
     def data_hash(self) -> str:
         """Identity of all items."""
@@ -144,7 +149,9 @@ class ParaphraseData(LightningDataModule):
         """Batches of a split."""
         self.setup()
         size = self.batch_size if split == "train" else 256
-        return TensorLoader(tuple(self.tensors[split]), size, shuffle, seed=self.seed, transform=lambda b: Paraphrases(*b))
+        return TensorLoader(
+            tuple(self.tensors[split]), size, shuffle, seed=self.seed, transform=lambda b: Paraphrases(*b)
+        )
 
     def train_dataloader(self) -> TensorLoader:
         """Shuffled training items."""

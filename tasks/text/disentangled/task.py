@@ -5,12 +5,15 @@ from typing import Any
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
 
+from tasks.text.disentangled.explain import distance_sections, explain_sections
 from tasks.text.disentangled.losses import nearer, reconstruction_loss
 from tasks.text.disentangled.networks import reversed_gradient
-from tasks.text.disentangled.paraphrases import Paraphrases
+from tasks.text.disentangled.paraphrases import ParaphraseData, Paraphrases
 from tasks.text.networks.embedding import PAD
 from zoo.errors import InputError
+from zoo.reports import Section
 from zoo.training.task import Score, TaskModule
 
 
@@ -56,3 +59,32 @@ class Disentangling(TaskModule):
             "meaning_nearer": nearer(meaning[0], meaning[1], meaning[3]),
             "form_nearer": nearer(form[1], form[2], form[0]),
         }
+
+    def predict_step(self, batch: Paraphrases, batch_idx: int) -> dict[str, Tensor]:
+        """Both parts of the sources."""
+        with torch.no_grad():
+            meaning_BD, form_BD = self.net(batch.source_BT)
+        return {"meaning": meaning_BD, "form": form_BD}
+
+    def attribution_target(self, batch: Paraphrases) -> tuple[Tensor, Score]:
+        """The embedded words of the sources, and the cosine of their meaning with that of their paraphrase."""
+        with torch.no_grad():
+            vectors_BTE, wanted_BD = self.net.embed(batch.source_BT), self.net(batch.target_BT)[0]
+
+        def closeness(vectors: Tensor) -> Tensor:
+            # Attribution methods repeat a batch block by block.
+            times = len(vectors) // len(wanted_BD)
+            meaning = self.net.meaning(vectors, (batch.source_BT != PAD).repeat(times, 1))
+            return cosine_similarity(meaning, wanted_BD.repeat(times, 1))
+
+        return vectors_BTE, closeness
+
+    def report_sections(self, data: ParaphraseData) -> list[Section]:
+        """What keeps each part near, what can be read from it, and each word's share of it."""
+        return [*distance_sections(self.net, data), *explain_sections(self.net, data)]
+
+    explain_options = ("examples",)
+
+    def explain_sections(self, data: ParaphraseData, **options: Any) -> list[Section]:
+        """Each word's share of meaning and form."""
+        return explain_sections(self.net, data, options.get("count", 2))
