@@ -8,7 +8,7 @@ from tasks.text.data import TextFile
 from tasks.text.data.table_rows import table_rows
 from zoo.errors import InputError
 
-CSV = 'id,text,label\n1,"a ""fine"" film, really",good\n2,"two\nlines",bad\n\n3, kept as it is ,good\n4,,bad\n'
+CSV = 'id,text,label\n1,"a ""fine"" film, really",good\n2,"two\r\nlines",bad\n\n3, kept as it is ,good\n4,,bad\n'
 
 
 def written(folder, name: str, content: str | bytes) -> str:
@@ -29,12 +29,12 @@ def test_csv_cells_come_back_exactly(tmp_path):
     path = written(tmp_path, "a.csv", "\ufeff" + CSV)
     data = TextFile(path, test_file=path, validation=0)
     splits = data.load()
-    assert splits["train"].texts == ['a "fine" film, really', "two\nlines", " kept as it is ", ""]
+    assert splits["train"].texts == ['a "fine" film, really', "two\r\nlines", " kept as it is ", ""]
     assert data.class_names == ["bad", "good"] and splits["train"].labels_N.tolist() == [1, 0, 1, 0]
 
 
 def test_the_same_rows_from_all_three_formats(tmp_path):
-    rows = [("naïve …", "1"), ('"quoted', "0"), ("\x85 and \u2028 are no ends of lines", "10")]
+    rows = [("naïve …", "1"), ('"quoted', "2"), ("\x85 and \u2028 are no ends of lines", "10")]
     paths = [
         written(tmp_path, "a.tsv", "label\ttext\n" + "".join(f"{label}\t{text}\n" for text, label in rows)),
         written(tmp_path, "a.jsonl", "".join(json.dumps({"label": int(y), "text": t}) + "\n" for t, y in rows)),
@@ -44,7 +44,7 @@ def test_the_same_rows_from_all_three_formats(tmp_path):
         data = TextFile(path, test_file=path, validation=0)
         train = data.load()["train"]
         assert train.texts == [text for text, _ in rows]
-        assert data.class_names == ["0", "1", "10"] and train.labels_N.tolist() == [1, 0, 2]
+        assert data.class_names == ["1", "2", "10"] and train.labels_N.tolist() == [0, 1, 2]
 
 
 def test_a_tsv_may_be_quoted_and_a_csv_unquoted(tmp_path):
