@@ -6,6 +6,7 @@ import pytest
 
 from tasks.text.data import TextFile
 from tasks.text.data.table_rows import table_rows
+from zoo.cli.main import main
 from zoo.errors import InputError
 
 CSV = 'id,text,label\n1,"a ""fine"" film, really",good\n2,"two\r\nlines",bad\n\n3, kept as it is ,good\n4,,bad\n'
@@ -160,3 +161,21 @@ def test_bytes_are_found_behind_the_first_buffer(tmp_path):
     path = written(tmp_path, "long.csv", b"text,label\n" + rows + b"\xff,0\n")
     with pytest.raises(InputError, match=f"got byte 0xff at {11 + len(rows)}, in line 20002;"):
         TextFile(path).load()
+
+
+def test_the_command_says_one_line_and_exits_with_2(tmp_path, capsys):
+    written(tmp_path, "a.csv", "text,label\nfine,1\nbad,0\ngood,\n")
+    recipe = {
+        "model": {
+            "class_path": "tasks.text.task.SentenceClassification",
+            "init_args": {
+                "net": {"class_path": "tasks.text.networks.sentence_cnn.SentenceCNN", "init_args": {"num_classes": 2}},
+                "optimizer": {"class_path": "torch.optim.Adam"},
+            },
+        },
+        "data": {"class_path": "tasks.text.data.TextFile", "init_args": {"file": str(tmp_path / "a.csv")}},
+    }
+    path = written(tmp_path, "mine.yaml", json.dumps(recipe))
+    assert main(["fit", path, "--root", str(tmp_path / "runs")]) == 2
+    said = capsys.readouterr().err
+    assert "a.csv: expected a label, text or number, in line 4" in said and said.count("\n") == 1
