@@ -98,7 +98,8 @@ def explain_sections(net: nn.Module, data: ParaphraseData, count: int = 2) -> li
         content.append(sum(value or 0 for one in shares for word, value in one if word in CONTENT) / len(texts))
     lead = (
         "The darker a word, the further the part moves with it: the norm of its derivative, as a share of the "
-        f"sentence's. Agent, verb, patient and place have {content[0]:.0%} of the meaning, {content[1]:.0%} of the form."
+        f"sentence's. Agent, verb, patient and place have {content[0]:.0%} of the meaning, {content[1]:.0%} of the "
+        "form."
     )
     table = Table(["part", "sentence", "word", "share"], rows)
     return [Section("Each word's share", lead, [Figure("".join(blocks), "", table)])]

@@ -38,8 +38,8 @@ class Part(nn.Module):
 class Decoder(nn.Module):
     """(meaning_BD, form_BD) -> logits_BPV, the words of the sentence that says the meaning in the form.
 
-    With q_p = relu(F form + e_p) at position p, h_p = relu(A meaning * sigmoid(G q_p) + B q_p) gives the logits: form and
-    position choose what is read out of the meaning. All positions at once, so that nothing but the two parts tells words.
+    With q_p = relu(F form + e_p) at position p, h_p = relu(A meaning * sigmoid(G q_p) + B q_p) gives the logits: form
+    and position choose what is read out of the meaning. All positions at once: nothing but the two parts tells words.
     """
 
     def __init__(self, size: int, hidden: int, positions: int, vocabulary_size: int):
