@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tasks.text.losses import classification_loss
+from tasks.text.losses import classification_losses
 from tasks.text.networks import Committee, NaiveBayes, SentenceCNN
 from zoo.errors import InputError
 
@@ -21,9 +21,9 @@ def members():
 
 def test_every_member_gets_the_gradient_of_its_own_loss():
     nets = Committee(members())
-    classification_loss(nets(TOKENS), LABELS, 0.1).backward()
+    classification_losses(nets(TOKENS), LABELS, label_smoothing=0.1).mean().backward()
     for alone, one in zip(members(), nets.members, strict=True):
-        (classification_loss(alone(TOKENS), LABELS, 0.1) / 3).backward()
+        (classification_losses(alone(TOKENS), LABELS, label_smoothing=0.1).mean() / 3).backward()
         for expected, found in zip(alone.parameters(), one.parameters(), strict=True):
             assert torch.allclose(found.grad, expected.grad, atol=1e-7)
 

@@ -76,9 +76,12 @@ def test_case_is_fallen_back_on_in_turn():
 
 def test_words_with_spaces_and_repeated_words_do_not_win(tmp_path):
     path = tmp_path / "glove.txt"
-    path.write_text("the 1 2 3\n. 4 5 6\n. . . 7 8 9\nthe 0 0 0\n")
+    path.write_text("the 1 2 3\n. . . 7 8 9\n. 4 5 6\nthe 0 0 0\n")
     found = text_vectors(path, {".", "the"})
     assert {word: vector.tolist() for word, vector in found.items()} == {"the": [1, 2, 3], ".": [4, 5, 6]}
+    np.save(tmp_path / "v.npy", np.arange(6.0).reshape(3, 2))
+    (tmp_path / "v.txt").write_text("a\nb\na")
+    assert array_vectors(tmp_path / "v.npy", {"a"})["a"].tolist() == [0, 1]
 
 
 def test_unknown_words_have_the_variance_of_the_known_ones():
