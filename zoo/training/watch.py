@@ -68,7 +68,7 @@ class Watch:
         batches, states = zip(*self._micro_batches, strict=True)
         self._micro_batches = []
         params = {name: p.detach() for name, p in self._net.named_parameters()}
-        grads = {name: p.grad for name, p in self._net.named_parameters() if p.grad is not None}
+        grads = {name: p.grad.to_dense() for name, p in self._net.named_parameters() if p.grad is not None}
         reading = Step(step, grads, params, loss_at(self._net, loss, batches, states))
         for probe in self._probes:
             self._monitor.add(step, probe(reading))

@@ -1,0 +1,1 @@
+"""Sentence classification: CNNs whose every answer shows the words it rests on."""
