@@ -2,7 +2,7 @@
 
 python tests/benchmarks/rl.py [--seeds N] [NAME ...]
 
-Evaluations are not counted; a run is solved once three in a row reach the return, and takes until the third of them.
+Evaluations are not counted. A run is solved once three in a row reach the return, and takes until the third of them.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.results import report
-from tests.benchmarks.rl_runs import curve_of
+from tests.benchmarks.rl_runs import curve_of, tested_return, trained
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,25 @@ class Bar:
         least: greedy mean return.
         seconds: CPU seconds that it may take, in the median where it is solved early, else in every run.
         seeds: how many.
-        early: whether the run ends when it is solved.
-        overrides: further keys of the configuration.
+        early: whether what counts is when it is solved.
     """
 
     least: float
     seconds: float
     seeds: int
     early: bool
-    overrides: dict[str, str]
 
 
 BARS = {
-    "cartpole": Bar(475.0, 2.0, 10, True, {}),
-    "acrobot": Bar(-80.0, 20.0, 5, False, {"model.evaluation_episodes": "100"}),
-    "lunar_lander": Bar(200.0, 120.0, 5, False, {"model.evaluation_episodes": "100"}),
+    "cartpole": Bar(475.0, 2.0, 10, True),
+    "acrobot": Bar(-80.0, 20.0, 5, False),
+    "lunar_lander": Bar(200.0, 120.0, 5, False),
 }
 
 
 def to_solution(name: str, bar: Bar, seeds: int) -> None:
     """CPU seconds until the third evaluation in a row that reaches the return."""
-    curves = [curve_of(name, seed, bar.overrides, bar.least) for seed in range(seeds)]
+    curves = [curve_of(name, seed, least=bar.least) for seed in range(seeds)]
     solved = [curve.solved_at(bar.least) for curve in curves]
     taken = [c.seconds[i + 2] if i is not None else float("inf") for c, i in zip(curves, solved, strict=True)]
     reached = [seconds for seconds in taken if seconds < float("inf")]
@@ -64,11 +62,19 @@ def to_solution(name: str, bar: Bar, seeds: int) -> None:
 
 
 def at_the_end(name: str, bar: Bar, seeds: int) -> None:
-    """Greedy mean return when the recipe ends."""
-    curves = [curve_of(name, seed, bar.overrides) for seed in range(seeds)]
-    returns, taken = [c.returns[-1] for c in curves], [c.seconds[-1] for c in curves]
+    """Greedy mean return when the recipe ends, from starts that decided nothing before."""
+    returns, curves = [], []
+    for seed in range(seeds):
+        task, curve = trained(name, seed)
+        returns.append(tested_return(task))
+        curves.append(curve)
+        print(seed, f"{returns[-1]:.1f}", curve.steps[-1], f"{curve.seconds[-1]:.1f} s", flush=True)
+    taken, steps = [c.seconds[-1] for c in curves], [c.steps[-1] for c in curves]
     met = min(returns) >= bar.least and max(taken) <= bar.seconds
-    note = f"greedy mean of 100 episodes, {curves[0].steps[-1]:,} steps, {min(taken):.0f} to {max(taken):.0f} CPU s"
+    note = (
+        f"greedy mean of 100 episodes from the test's starts, {min(steps):,} to {max(steps):,} steps, "
+        f"{min(taken):.0f} to {max(taken):.0f} CPU s"
+    )
     report(f"rl/{name}, return", f">= {bar.least:g} in {bar.seconds:g} s", returns, met, "", note, 1)
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from pytorch_lightning import Callback
 
+from tasks.rl.evaluation import TEST_SEED, played
 from tests.benchmarks.results import ROOT
 from zoo.training.config_cli import make
 from zoo.training.configuration import merged, read_yaml
+from zoo.training.task import TaskModule
 
 
 @dataclass
@@ -49,9 +51,21 @@ def curve_of(
     recipe: str, seed: int, overrides: dict[str, str] | None = None, least: float = float("inf"), sustained: int = 3
 ) -> Curve:
     """Train a recipe of configs/rl; ends early once `least` stood for `sustained` evaluations."""
+    return trained(recipe, seed, overrides, least, sustained)[1]
+
+
+def trained(
+    recipe: str, seed: int, overrides: dict[str, str] | None = None, least: float = float("inf"), sustained: int = 3
+) -> tuple[TaskModule, Curve]:
+    """As above, the trained task with its curve."""
     tree = merged(read_yaml(Path(ROOT) / "configs" / "rl" / f"{recipe}.yaml"), {"seed_everything": seed})
     parts = make(tree, list((overrides or {}).items()))
     watch = Watch(least, sustained)
     parts.trainer.callbacks.append(watch)
     parts.trainer.fit(parts.task, datamodule=parts.data)
-    return watch.curve
+    return parts.task, watch.curve
+
+
+def tested_return(task: TaskModule, episodes: int = 100) -> float:
+    """Greedy mean return from the test's starts, which no evaluation of a fit has seen."""
+    return float(played(task.environment, task.eval().agent().act, episodes, TEST_SEED).returns_E.mean())

@@ -182,6 +182,20 @@ def test_playing_forgets_between_episodes():
     assert torch.equal(one.actions_T, net.policy(sequences).mode())
 
 
+def test_positions_are_those_of_the_whole_cart_and_pole():
+    whole = gymnasium.make("CartPole-v1")
+    hidden = Environment("tasks.rl.environments.cart_pole_positions:CartPolePositions-v1").single()
+    assert hidden.observation_space.shape == (2,) and hidden.spec.max_episode_steps == 500
+    (first, _), (seen, _) = whole.reset(seed=3), hidden.reset(seed=3)
+    assert np.array_equal(first[[0, 2]], seen)
+    ended = False
+    while not ended:  # pushed one way until the pole falls
+        all_four, *rest = whole.step(0)
+        seen, *others = hidden.step(0)
+        assert np.array_equal(all_four[[0, 2]], seen) and rest == others
+        ended = rest[1]
+
+
 def test_a_recipe_with_memory_is_fitted_reported_played_and_tested(tmp_path, capsys):
     recipe = yaml.safe_load((ROOT / "configs/rl/cartpole.yaml").read_text())
     options = recipe["model"]["init_args"]
