@@ -26,27 +26,37 @@ class Disentangling(TaskModule):
     Args:
         net: see `Disentangled`.
         optimizer: see `TaskModule`.
-        deception: strength of the reversed gradient; 0 trains an adversary that the encoder does not notice.
+        deception: strength of the reversed gradient at the end; 0 trains an adversary that the encoder does not notice.
+        quiet: share of the run in which it is 0, so that the meaning first learns words; it then grows for as long.
         kwargs: further arguments of `TaskModule`.
     """
 
     best_metric = ("val/meaning_nearer", "max")
 
-    def __init__(self, net: nn.Module, optimizer: OptimizerCallable, deception: float = 0.1, **kwargs: Any):
+    def __init__(
+        self, net: nn.Module, optimizer: OptimizerCallable, deception: float = 0.3, quiet: float = 0.3, **kwargs: Any
+    ):
         super().__init__(net, optimizer, **kwargs)
         if deception < 0:
-            raise InputError(f"model.deception: expected 0 or more, got {deception}; 0.1 is usual")
-        self.deception = deception
+            raise InputError(f"model.deception: expected 0 or more, got {deception}; 0.3 is usual")
+        if not 0 <= quiet <= 0.5:
+            raise InputError(f"model.quiet: expected a share in [0, 0.5], got {quiet}; 0.3 is usual")
+        self.deception, self.quiet = deception, quiet
 
     def loss(self, net: nn.Module, batch: Paraphrases) -> dict[str, Tensor]:
         """Reconstruction and the adversary's cross-entropy."""
         meaning_BD, _ = net(batch.source_BT)
         _, form_BD = net(batch.giver_BT)
-        guessed_BK = net.adversary(reversed_gradient(meaning_BD, self.deception))
+        guessed_BK = net.adversary(reversed_gradient(meaning_BD, self.deception * self._awake()))
         return {
             "reconstruction": reconstruction_loss(net.decoder(meaning_BD, form_BD), batch.target_BT),
             "adversary": nn.functional.cross_entropy(guessed_BK.float(), batch.form_B),
         }
+
+    def _awake(self) -> float:
+        if self._trainer is None:
+            return 1.0
+        return awake(self.trainer.global_step / self.trainer.estimated_stepping_batches, self.quiet)
 
     def evaluate(self, net: nn.Module, batch: Paraphrases) -> dict[str, Tensor]:
         """Share of items in which another syntax leaves the meaning nearer than another word does, and the other way
@@ -88,3 +98,12 @@ class Disentangling(TaskModule):
     def explain_sections(self, data: ParaphraseData, **options: Any) -> list[Section]:
         """Each word's share of meaning and form."""
         return explain_sections(self.net, data, options.get("count", 2))
+
+
+def awake(done: float, quiet: float) -> float:
+    """0 for the first `quiet` of a run, then a straight line to 1 at twice that share.
+
+    >>> [awake(done, 0.25) for done in (0.0, 0.25, 0.375, 0.5, 1.0)]
+    [0.0, 0.0, 0.5, 1.0, 1.0]
+    """
+    return min(1.0, max(0.0, done / quiet - 1)) if quiet else 1.0

@@ -35,6 +35,9 @@ class ResidualBlock(nn.Module):
             nn.Conv1d(feature_maps, feature_maps, 3, padding=dilation, dilation=dilation) for _ in range(2)
         )
         self.activation, self.dropout = activation(), nn.Dropout(dropout)
+        # A block begins as the identity (Goyal et al. 2017); with torch's start it drowned the small word vectors.
+        nn.init.zeros_(self.filters[1].weight)
+        nn.init.zeros_(self.filters[1].bias)
 
     def forward(self, maps_BFS: Tensor, valid_BS: Tensor) -> Tensor:
         """Maps of the same shape; what they are outside of a sentence has no meaning."""

@@ -19,7 +19,7 @@ from tasks.text.disentangled.losses import linear_accuracy, nearer, reconstructi
 from tasks.text.disentangled.networks import Disentangled, reversed_gradient
 from tasks.text.disentangled.paraphrases import CHANGES, LONGEST, NAMES, ParaphraseData, changed, drawn_meanings
 from tasks.text.disentangled.shares import token_shares
-from tasks.text.disentangled.task import Disentangling
+from tasks.text.disentangled.task import Disentangling, awake
 from zoo.errors import InputError
 from zoo.training.trainer import Trainer
 
@@ -100,6 +100,17 @@ def test_the_encoder_deceives_the_adversary_that_learns():
     plain = torch.autograd.grad(nn.functional.cross_entropy(guesses, batch.form_B), [encoder, adversary])
     torch.testing.assert_close(found[0], -0.3 * plain[0])
     torch.testing.assert_close(found[1], plain[1])
+
+
+def test_the_adversary_is_heard_from_the_quiet_share_on():
+    assert [awake(done, 0.4) for done in (0.0, 0.4, 0.5, 0.6, 0.8, 1.0)] == pytest.approx([0, 0, 0.25, 0.5, 1, 1])
+    assert awake(0.0, 0.0) == 1.0
+
+
+@pytest.mark.parametrize("options", [{"deception": -1.0}, {"quiet": 0.6}])
+def test_settings_without_meaning_are_refused(options):
+    with pytest.raises(InputError, match="expected"):
+        Disentangling(Disentangled(20), partial(torch.optim.Adam, lr=0.1), **options)
 
 
 def test_the_form_of_the_source_and_the_words_of_the_giver_do_not_reach_the_decoder():

@@ -19,6 +19,7 @@ from tasks.text.networks import (
 )
 from tasks.text.networks.bag_of_vectors import bucket_of_pairs
 from tasks.text.networks.present import halved, on_present
+from tasks.text.networks.residual_cnn import ResidualBlock
 from tasks.text.tokeniser import Tokeniser
 from zoo.errors import InputError
 
@@ -66,6 +67,8 @@ def net(request) -> nn.Module:
             nn.init.normal_(module.bias)
         if isinstance(module, nn.Embedding):
             module.weight.data[1:].normal_()
+        if isinstance(module, ResidualBlock):
+            module.filters[1].reset_parameters()
     return net.eval()
 
 
@@ -135,8 +138,16 @@ def residual_by_loops(net: ResidualCNN, words: list[int]) -> torch.Tensor:
 def test_the_residual_net_is_its_definition():
     torch.manual_seed(3)
     net = NETS["residual"]().double().eval()
+    for part in net.blocks:
+        part.filters[1].reset_parameters()
     expected = torch.stack([residual_by_loops(net, sentence) for sentence in SENTENCES])
     torch.testing.assert_close(net(padded(SENTENCES)), expected, atol=1e-12, rtol=0)
+
+
+def test_a_residual_block_begins_as_the_identity():
+    block = ResidualBlock(4, 1, nn.BatchNorm1d, nn.ReLU, dropout=0.0)
+    maps = torch.randn(2, 4, 5)
+    assert torch.equal(block(maps, torch.ones(2, 5, dtype=torch.bool)), maps)
 
 
 def test_norms_see_present_positions_alone():
