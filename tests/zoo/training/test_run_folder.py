@@ -132,12 +132,10 @@ def test_writing_is_whole_or_not_at_all(monkeypatch):
     run.write(run.metrics, {"x": 1})
     assert json.loads(run.metrics.read_text()) == {"x": 1}
 
-    def full(self, *arguments, **options):
-        with open(self, "w") as file:
-            file.write("{")
+    def full(*paths):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(InputError, match=r"metrics\.json: expected to write .*, got No space left on device; free"):
         run.write(run.metrics, {"x": 2})
     assert json.loads(run.metrics.read_text()) == {"x": 1}
