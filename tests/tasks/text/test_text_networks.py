@@ -183,6 +183,18 @@ def test_a_bag_is_a_mean_whatever_the_order():
     torch.testing.assert_close(net(torch.tensor([[3, 4, 4, 0], [4, 3, 4, 0]])), expected.expand(2, 3))
 
 
+def test_sparse_gradients_of_a_bag_are_the_dense_ones():
+    gradients = []
+    for sparse in (False, True):
+        torch.manual_seed(0)
+        net = BagOfVectors(12, 3, 5, buckets=50, sparse=sparse)
+        net(padded(SENTENCES)).square().sum().backward()
+        gradients.append((net.embedding.tuned.grad, net.pairs.weight.grad))
+    for dense, rows in zip(*gradients, strict=True):
+        assert rows.is_sparse
+        torch.testing.assert_close(rows.to_dense(), dense)
+
+
 def test_pairs_tell_orders_apart_and_spread_evenly():
     net = BagOfVectors(12, 3, 5, buckets=1000)
     nn.init.normal_(net.pairs.weight)
