@@ -107,21 +107,22 @@ def test_the_adversary_is_heard_from_the_quiet_share_on():
     assert awake(0.0, 0.0) == 1.0
 
 
-@pytest.mark.parametrize("options", [{"deception": -1.0}, {"quiet": 0.6}])
+@pytest.mark.parametrize("options", [{"deception": -1.0}, {"quiet": 0.6}, {"likeness": -0.1}])
 def test_settings_without_meaning_are_refused(options):
     with pytest.raises(InputError, match="expected"):
         Disentangling(Disentangled(20), partial(torch.optim.Adam, lr=0.1), **options)
 
 
-def test_the_form_of_the_source_and_the_words_of_the_giver_do_not_reach_the_decoder():
+def test_terms_by_their_definition():
     task, data = small()
     data.setup()
     batch = data.tensors["test"]
-    term = task.loss(task.net, batch)["reconstruction"]
-    found = reconstruction_loss(
-        task.net.decoder(task.net(batch.source_BT)[0], task.net(batch.giver_BT)[1]), batch.target_BT
-    )
-    torch.testing.assert_close(term, found)
+    terms = task.loss(task.net, batch)
+    meaning, again = task.net(batch.source_BT)[0], task.net(batch.target_BT)[0]
+    said = task.net.decoder(meaning, task.net(batch.giver_BT)[1])
+    torch.testing.assert_close(terms["reconstruction"], reconstruction_loss(said, batch.target_BT))
+    angle = (meaning * again).sum(1) / meaning.norm(dim=1) / again.norm(dim=1)
+    torch.testing.assert_close(terms["likeness"], 0.3 * (1 - angle.mean()))
 
 
 def test_parts_do_not_depend_on_padding():
