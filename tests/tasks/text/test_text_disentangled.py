@@ -213,5 +213,5 @@ def test_swapping_syntax_leaves_the_meaning_nearer_than_swapping_words_does(quic
     assert figures["test/form_nearer"] >= 0.99
     assert meaning_nearer_by_change(net, data.tensors["test"])["agent and patient exchanged"] >= 0.5
     read = {probe.name: probe for probe in probes(net, data.tensors["train"], data.tensors["test"])}
-    assert read["form"].from_form >= 0.99 and read["form"].from_meaning < 0.3
+    assert read["form"].from_form >= 0.99 and read["form"].from_meaning < 0.45
     assert read["verb"].from_meaning > read["verb"].from_form + 0.3
