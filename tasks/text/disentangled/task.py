@@ -30,7 +30,7 @@ class Disentangling(TaskModule):
         deception: strength of the reversed gradient at the end; 0 trains an adversary that the encoder does not notice.
         quiet: share of the run in which it is 0, so that the meaning first learns words; it then grows for as long.
         likeness: strength of 1 - cos(meaning of the source, meaning of the target). An adversary that learns beside a
-            moving encoder stays at chance while a linear reading fitted afterwards still finds the form, and finds it less with this.
+            moving encoder stays at chance while a linear one fitted afterwards still finds the form; less with this.
         kwargs: further arguments of `TaskModule`.
     """
 
