@@ -97,8 +97,15 @@ class Disentangled(nn.Module):
 
     def forward(self, tokens_BT: Tensor) -> tuple[Tensor, Tensor]:
         """(meaning_BD, form_BD)."""
-        vectors_BTE, present_BT = self.embed(tokens_BT), tokens_BT != PAD
-        return self.meaning(vectors_BTE, present_BT), self.form(vectors_BTE, present_BT)
+        return self.meaning_of(tokens_BT), self.form_of(tokens_BT)
+
+    def meaning_of(self, tokens_BT: Tensor) -> Tensor:
+        """meaning_BD alone."""
+        return self.meaning(self.embed(tokens_BT), tokens_BT != PAD)
+
+    def form_of(self, tokens_BT: Tensor) -> Tensor:
+        """form_BD alone."""
+        return self.form(self.embed(tokens_BT), tokens_BT != PAD)
 
 
 class _Reversed(torch.autograd.Function):

@@ -18,7 +18,8 @@ from zoo.training.task import Score, TaskModule
 
 
 class Disentangling(TaskModule):
-    """min reconstruction of the target from (meaning of the source, form of the giver), against an adversary.
+    """min reconstruction of the target from (meaning of the source, form of the giver), against an adversary, with
+    meanings of paraphrases alike.
 
     The adversary learns the source's form from its meaning, through a reversed gradient: the terms' gradients are those
     of a game, not of their sum, so that finite differences of the sum disagree with them on purpose.
@@ -28,29 +29,39 @@ class Disentangling(TaskModule):
         optimizer: see `TaskModule`.
         deception: strength of the reversed gradient at the end; 0 trains an adversary that the encoder does not notice.
         quiet: share of the run in which it is 0, so that the meaning first learns words; it then grows for as long.
+        likeness: strength of 1 - cos(meaning of the source, meaning of the target). An adversary that learns beside a
+            moving encoder stays at chance while a linear one fitted afterwards still finds the form; less with this.
         kwargs: further arguments of `TaskModule`.
     """
 
     best_metric = ("val/meaning_nearer", "max")
 
     def __init__(
-        self, net: nn.Module, optimizer: OptimizerCallable, deception: float = 0.3, quiet: float = 0.3, **kwargs: Any
+        self,
+        net: nn.Module,
+        optimizer: OptimizerCallable,
+        deception: float = 0.3,
+        quiet: float = 0.3,
+        likeness: float = 0.3,
+        **kwargs: Any,
     ):
         super().__init__(net, optimizer, **kwargs)
-        if deception < 0:
-            raise InputError(f"model.deception: expected 0 or more, got {deception}; 0.3 is usual")
+        for name, strength in (("deception", deception), ("likeness", likeness)):
+            if strength < 0:
+                raise InputError(f"model.{name}: expected 0 or more, got {strength}; 0.3 is usual")
         if not 0 <= quiet <= 0.5:
             raise InputError(f"model.quiet: expected a share in [0, 0.5], got {quiet}; 0.3 is usual")
-        self.deception, self.quiet = deception, quiet
+        self.deception, self.quiet, self.likeness = deception, quiet, likeness
 
     def loss(self, net: nn.Module, batch: Paraphrases) -> dict[str, Tensor]:
-        """Reconstruction and the adversary's cross-entropy."""
-        meaning_BD, _ = net(batch.source_BT)
-        _, form_BD = net(batch.giver_BT)
+        """Reconstruction, the adversary's cross-entropy, and how unlike the meanings of paraphrases are."""
+        both = net.meaning_of(torch.cat([batch.source_BT, batch.target_BT]))
+        (meaning_BD, said_again_BD), form_BD = both.chunk(2), net.form_of(batch.giver_BT)
         guessed_BK = net.adversary(reversed_gradient(meaning_BD, self.deception * self._awake()))
         return {
             "reconstruction": reconstruction_loss(net.decoder(meaning_BD, form_BD), batch.target_BT),
             "adversary": nn.functional.cross_entropy(guessed_BK.float(), batch.form_B),
+            "likeness": self.likeness * (1 - cosine_similarity(meaning_BD, said_again_BD).mean()),
         }
 
     def _awake(self) -> float:

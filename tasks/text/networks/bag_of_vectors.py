@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from tasks.text.networks.embedding import PAD, Variant, WordEmbedding
 from tasks.text.networks.hidden import hidden_layers
@@ -58,9 +59,8 @@ class BagOfVectors(nn.Module):
             raise InputError(f"net.buckets: expected 0 or more, got {buckets}; 0 leaves pairs out")
         self.embedding = WordEmbedding(vocabulary_size, embedding_size, variant, sparse=sparse)
         size = self.embedding.vector_size
-        self.pairs = nn.Embedding(buckets + 1, size, padding_idx=0, sparse=sparse) if buckets else None
-        if self.pairs is not None:
-            nn.init.zeros_(self.pairs.weight)
+        self.pairs = nn.Parameter(torch.zeros(buckets + 1, size)) if buckets else None
+        self.sparse = sparse
         self.poolings = nn.ModuleList(poolings or [MeanPooling()])
         values = sum(pooling.values for pooling in self.poolings)
         self.hidden, features = hidden_layers(size * values, hidden_sizes, activation, dropout)
@@ -71,7 +71,10 @@ class BagOfVectors(nn.Module):
         vectors_BTE = self.embedding(tokens_BT)
         if self.pairs is None:
             return vectors_BTE
-        return vectors_BTE + self.pairs(bucket_of_pairs(tokens_BT, self.pairs.num_embeddings - 1))
+        rows_BT = bucket_of_pairs(tokens_BT, len(self.pairs) - 1)
+        # Probes put tensors in the parameters' place, whose derivatives they want whole.
+        sparse = self.sparse and isinstance(self.pairs, nn.Parameter)
+        return vectors_BTE + embedding(rows_BT, self.pairs, 0, sparse=sparse)
 
     def classify(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
         """Logits of sentences given as vectors, zero where no token is present."""

@@ -9,7 +9,6 @@ from torch import nn
 
 from tasks.text.disentangled.explain import (
     CONTENT,
-    explain_sections,
     meaning_nearer_by_change,
     probes,
     words_nearer_by_change,
@@ -21,7 +20,6 @@ from tasks.text.disentangled.paraphrases import CHANGES, LONGEST, NAMES, Paraphr
 from tasks.text.disentangled.shares import token_shares
 from tasks.text.disentangled.task import Disentangling, awake
 from zoo.errors import InputError
-from zoo.training.trainer import Trainer
 
 
 def test_every_form_says_every_part_of_the_meaning_and_no_two_sentences_are_equal():
@@ -107,21 +105,22 @@ def test_the_adversary_is_heard_from_the_quiet_share_on():
     assert awake(0.0, 0.0) == 1.0
 
 
-@pytest.mark.parametrize("options", [{"deception": -1.0}, {"quiet": 0.6}])
+@pytest.mark.parametrize("options", [{"deception": -1.0}, {"quiet": 0.6}, {"likeness": -0.1}])
 def test_settings_without_meaning_are_refused(options):
     with pytest.raises(InputError, match="expected"):
         Disentangling(Disentangled(20), partial(torch.optim.Adam, lr=0.1), **options)
 
 
-def test_the_form_of_the_source_and_the_words_of_the_giver_do_not_reach_the_decoder():
+def test_terms_by_their_definition():
     task, data = small()
     data.setup()
     batch = data.tensors["test"]
-    term = task.loss(task.net, batch)["reconstruction"]
-    found = reconstruction_loss(
-        task.net.decoder(task.net(batch.source_BT)[0], task.net(batch.giver_BT)[1]), batch.target_BT
-    )
-    torch.testing.assert_close(term, found)
+    terms = task.loss(task.net, batch)
+    meaning, again = task.net(batch.source_BT)[0], task.net(batch.target_BT)[0]
+    said = task.net.decoder(meaning, task.net(batch.giver_BT)[1])
+    torch.testing.assert_close(terms["reconstruction"], reconstruction_loss(said, batch.target_BT))
+    angle = (meaning * again).sum(1) / meaning.norm(dim=1) / again.norm(dim=1)
+    torch.testing.assert_close(terms["likeness"], 0.3 * (1 - angle.mean()))
 
 
 def test_parts_do_not_depend_on_padding():
@@ -185,22 +184,34 @@ def test_counts_of_words_cannot_tell_exchanged_roles():
     assert words_nearer_by_change(data.tensors["test"], len(data.tokeniser))["agent and patient exchanged"] == 0
 
 
+def test_the_page_lists_shares_that_sum_to_one_and_every_test():
+    task, data = small()
+    data.setup()
+    nearness, told, shares = task.report_sections(data)
+    assert [row[0] for row in nearness.figures[0].table.rows] == CHANGES
+    assert all(name in told.figures[0].html() for name in ("form", *Meaning._fields))
+    rows = shares.figures[0].table.rows
+    for part in ("meaning", "form"):
+        for n in range(1, 17):
+            values = [row[3] for row in rows if row[:2] == [part, n]]
+            assert len(values) >= 8 and sum(values) == pytest.approx(1, abs=1e-5)
+    text = [row[2] for row in rows if row[:2] == ["form", 3]]
+    assert " ".join(text) == sentence(Meaning(*data.tensors["test"].meaning_B4[0].tolist()), "passive")
+
+
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::pytorch_lightning.utilities.rank_zero.PossibleUserWarning")
-def test_swapping_syntax_leaves_the_meaning_nearer_than_swapping_words_does():
+def test_swapping_syntax_leaves_the_meaning_nearer_than_swapping_words_does(quick):
     torch.manual_seed(0)
     data = ParaphraseData()
     net = Disentangled(len(data.tokeniser), positions=LONGEST)
     scheduler = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=5e-3, total_steps=None)
     task = Disentangling(net, partial(torch.optim.Adam, lr=5e-3), scheduler=scheduler)
-    trainer = Trainer(max_epochs=8, threads=1, enable_progress_bar=False)
+    trainer = quick(max_epochs=9, threads=1, enable_progress_bar=False)
     trainer.fit(task, datamodule=data)
     figures = trainer.test(task, datamodule=data, verbose=False)[0]
     assert figures["test/meaning_nearer"] >= 0.9
-    assert figures["test/form_nearer"] >= 0.9
-    assert meaning_nearer_by_change(net, data.tensors["test"])["agent and patient exchanged"] >= 0.6
+    assert figures["test/form_nearer"] >= 0.99
+    assert meaning_nearer_by_change(net, data.tensors["test"])["agent and patient exchanged"] >= 0.5
     read = {probe.name: probe for probe in probes(net, data.tensors["train"], data.tensors["test"])}
-    assert read["form"].from_form > 0.95 and read["form"].from_meaning < 0.4
-    assert read["verb"].from_meaning > 0.95 and read["verb"].from_form < 0.3
-    lead = explain_sections(net, data)[0].lead
-    assert "of the meaning" in lead
+    assert read["form"].from_form >= 0.99 and read["form"].from_meaning < 0.45
+    assert read["verb"].from_meaning > read["verb"].from_form + 0.3

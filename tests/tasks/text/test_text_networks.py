@@ -65,8 +65,8 @@ def net(request) -> nn.Module:
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
             nn.init.normal_(module.bias)
-        if isinstance(module, nn.Embedding):
-            module.weight.data[1:].normal_()
+        if isinstance(module, BagOfVectors):
+            module.pairs.data[1:].normal_()
         if isinstance(module, ResidualBlock):
             module.filters[1].reset_parameters()
     return net.eval()
@@ -183,9 +183,21 @@ def test_a_bag_is_a_mean_whatever_the_order():
     torch.testing.assert_close(net(torch.tensor([[3, 4, 4, 0], [4, 3, 4, 0]])), expected.expand(2, 3))
 
 
+def test_sparse_gradients_of_a_bag_are_the_dense_ones():
+    gradients = []
+    for sparse in (False, True):
+        torch.manual_seed(0)
+        net = BagOfVectors(12, 3, 5, buckets=50, sparse=sparse)
+        net(padded(SENTENCES)).square().sum().backward()
+        gradients.append((net.embedding.tuned.grad, net.pairs.grad))
+    for dense, rows in zip(*gradients, strict=True):
+        assert rows.is_sparse
+        torch.testing.assert_close(rows.to_dense(), dense)
+
+
 def test_pairs_tell_orders_apart_and_spread_evenly():
     net = BagOfVectors(12, 3, 5, buckets=1000)
-    nn.init.normal_(net.pairs.weight)
+    nn.init.normal_(net.pairs)
     assert not torch.allclose(net(torch.tensor([[3, 4]])), net(torch.tensor([[4, 3]])))
     left, right = torch.randint(2, 20_000, (2, 50_000))
     buckets = bucket_of_pairs(torch.stack([left, right], 1), 100)[:, 1]
