@@ -51,7 +51,7 @@ class SentenceClassification(TaskModule):
         refuse_other_sizes(self.net, data)
         train = data.splits["train"]
         if self.vectors is not None:
-            matrix_VE, _ = self.vectors.read(data.tokeniser.words, train.sentences.texts)
+            matrix_VE, _ = self.vectors.read(data.tokeniser.words, train.encoded)
             self.net.embedding.load(matrix_VE)
         if hasattr(self.net, "start_from"):
             self.net.start_from(train.encoded, train.labels_N)

@@ -1,4 +1,4 @@
-"""What all sets of sentences have in common: splits, a tokeniser trained on the training part, batches of like length."""
+"""What all sets of sentences have in common: splits, a tokeniser of the training part, batches of like length."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -30,7 +30,7 @@ class MaxPooling(Pooling):
 
 
 class KMaxPooling(Pooling):
-    """The k largest values of a map in the order of the sentence, zeros where it is shorter. Kalchbrenner et al. (2014)."""
+    """The k largest values of a map in the sentence's order, zeros where it is shorter. Kalchbrenner et al. (2014)."""
 
     def __init__(self, k: int = 3):
         super().__init__()
