@@ -1,23 +1,35 @@
 """Text files written in one move."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from zoo.errors import InputError
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file beside `path` and move it there: a reader never sees half of it.
+@contextmanager
+def writing_atomically(path: Path) -> Iterator[TextIO]:
+    """A file beside `path` to write to, moved there at the end: a reader never sees half of it; after an error none is.
 
     Raises:
         InputError: the disk is full or the folder cannot be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf8")
+        with partial.open("w", encoding="utf8", newline="") as file:
+            yield file
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise InputError(
             f"{path.name}: expected to write {path}, got {error.strerror}; free disk space or mend permissions"
         ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text in one move; see `writing_atomically`."""
+    with writing_atomically(path) as file:
+        file.write(text)

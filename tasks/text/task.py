@@ -1,5 +1,6 @@
 """Sentence classification."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -7,10 +8,15 @@ from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from tasks.text.answers import answer
+from tasks.text.class_logit import class_logit, evaluating
+from tasks.text.data import TextData
+from tasks.text.explain import explain_sections, report_sections
 from tasks.text.losses import classification_loss, correct
 from tasks.text.networks.embedding import PAD
 from tasks.text.vectors import VectorSource
 from zoo.errors import InputError
+from zoo.reports import Section
 from zoo.training.task import Score, TaskModule
 
 Batch = tuple[Tensor, Tensor]  # tokens_BT, labels_B
@@ -85,29 +91,23 @@ class SentenceClassification(TaskModule):
 
     def attribution_target(self, batch: Batch) -> tuple[Tensor, Score]:
         """The embedded words [B, T, E], and the logit of each label as a function of them, of the net in eval mode."""
-        tokens_BT, labels_B = batch
-        with torch.no_grad():
-            vectors_BTE = evaluating(self.net, lambda: self.net.embed(tokens_BT))
+        return class_logit(self.net, batch)
 
-        def logit_of_label(vectors: Tensor) -> Tensor:
-            # Attribution methods repeat a batch (steps, samples), block by block: its labels and ends repeat with it.
-            times = len(vectors) // len(labels_B)
-            present = (tokens_BT != PAD).repeat(times, 1)
-            logits_BC = evaluating(self.net, lambda: self.net.classify(vectors, present))
-            return logits_BC.gather(1, labels_B.repeat(times)[:, None])[:, 0]
+    def report_sections(self, data: TextData) -> list[Section]:
+        """Confusion matrix, what was read, worst mistakes, n-grams and shaded words of the test split."""
+        return report_sections(self, data)
 
-        return vectors_BTE, logit_of_label
+    explain_options = ("methods", "choose", "examples", "steps", "text")
 
+    def explain_sections(self, data: TextData, **options: Any) -> list[Section]:
+        """Words shaded by several methods, with the checks that say whether they mean anything."""
+        return explain_sections(self, data, **options)
 
-def evaluating(net: nn.Module, compute: Any) -> Tensor:
-    """compute() with `net` in eval mode; every module's mode as before afterwards."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        return compute()
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    predict_options = ("text", "file", "column")
+
+    def answer(self, data: TextData, options: dict[str, Any], folder: Path) -> None:
+        """Answer a user's sentences (`text`) on the terminal, or those of a file (`file`) into another."""
+        answer(self.net, data, options, folder)
 
 
 def refuse_other_sizes(net: nn.Module, data: Any) -> None:

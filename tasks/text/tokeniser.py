@@ -55,6 +55,12 @@ class Encoded:
         """Where the tokens of sentence n stand in it."""
         return [(int(a), int(b)) for a, b in self.offsets_M2[self.starts[n] : self.starts[n + 1]]]
 
+    def take(self, chosen: Tensor) -> "Encoded":
+        """The sentences of these indices."""
+        places = torch.cat([torch.arange(self.starts[n], self.starts[n + 1]) for n in chosen.tolist()] or [chosen])
+        starts = torch.cat([self.starts.new_zeros(1), self.lengths_N[chosen].cumsum(0)])
+        return Encoded(self.tokens_M[places], self.offsets_M2[places], starts, self.cut_N[chosen])
+
     def padded(self, chosen_B: Tensor) -> Tensor:
         """tokens_BT of the chosen sentences, [PAD] behind their ends; T is the longest of them."""
         lengths_B = self.lengths_N[chosen_B]

@@ -70,6 +70,7 @@ def against_random(
     stages: int = 16,
     orders: int = 20,
     seed: int = 0,
+    counted: Tensor | None = None,
 ) -> dict[str, Faithfulness]:
     """Deletion and insertion areas of several maps beside those of the same `orders` random orders of positions.
 
@@ -81,22 +82,28 @@ def against_random(
         stages: points of a curve beyond the first.
         orders: how many random orders.
         seed: of the random orders.
+        counted: bool [N, P], which positions an example has (a short sentence in a batch of longer ones); all others
+            stay as they are. None: all.
 
     Raises:
-        InputError: no stages or orders, or a map of another shape than the inputs.
+        InputError: no stages or orders, a map of another shape than the inputs, or positions that do not fit them.
     """
     if orders < 1:
         raise InputError(f"faithfulness.orders: expected 1 or more, got {orders}; 20 is usual")
     generator = torch.Generator().manual_seed(seed)
     shape = importance(inputs).shape
+    if counted is not None and counted.shape != shape:
+        raise InputError(f"faithfulness.counted: expected {list(shape)}, got {list(counted.shape)}; mend it")
     chance = [
-        _areas(score, inputs, torch.rand(shape, generator=generator).to(inputs.device), baseline, stages)
+        _areas(score, inputs, torch.rand(shape, generator=generator).to(inputs.device), baseline, stages, counted)
         for _ in range(orders)
     ]
     random_deletion_RN, random_insertion_RN = (torch.stack(areas) for areas in zip(*chance, strict=True))
     return {
         name: Faithfulness(
-            *_areas(score, inputs, _ranked(found, inputs), baseline, stages), random_deletion_RN, random_insertion_RN
+            *_areas(score, inputs, _ranked(found, inputs), baseline, stages, counted),
+            random_deletion_RN,
+            random_insertion_RN,
         )
         for name, found in attributions.items()
     }
@@ -115,25 +122,35 @@ def _wins(margins: Tensor) -> float:
 
 
 def _areas(
-    score: Score, inputs: Tensor, ranks_NP: Tensor, baseline: Tensor | float, stages: int
+    score: Score, inputs: Tensor, ranks_NP: Tensor, baseline: Tensor | float, stages: int, counted: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    deletion, insertion = (_curve(score, inputs, ranks_NP, baseline, stages, insert) for insert in (False, True))
+    deletion, insertion = (
+        _curve(score, inputs, ranks_NP, baseline, stages, insert, counted) for insert in (False, True)
+    )
     return curve_area(deletion), curve_area(insertion)
 
 
 def _curve(
-    score: Score, inputs: Tensor, ranks_NP: Tensor, baseline: Tensor | float, stages: int, insert: bool
+    score: Score,
+    inputs: Tensor,
+    ranks_NP: Tensor,
+    baseline: Tensor | float,
+    stages: int,
+    insert: bool,
+    counted: Tensor | None = None,
 ) -> Tensor:
     if stages < 1:
         raise InputError(f"faithfulness.stages: expected 1 or more, got {stages}; 16 is usual")
+    counted_NP = torch.ones_like(ranks_NP, dtype=torch.bool) if counted is None else counted
+    ranks_NP = ranks_NP.masked_fill(~counted_NP, -torch.inf)
     places_NP = ranks_NP.argsort(dim=1, descending=True, stable=True).argsort(1)  # 0 = most important
-    positions = ranks_NP.shape[1]
-    start = baseline_like(baseline, inputs)
+    counts_N1 = counted_NP.sum(1, keepdim=True).double()
     shape = (len(inputs), 1, *inputs.shape[2:]) if inputs.dim() > 2 else inputs.shape
+    start = torch.where(counted_NP.view(shape), baseline_like(baseline, inputs), inputs)
     values = []
     with torch.no_grad():
         for stage in range(stages + 1):
-            chosen = (places_NP < round(positions * stage / stages)).view(shape)
+            chosen = (places_NP < (counts_N1 * stage / stages).round()).view(shape)
             changed = torch.where(chosen, inputs, start) if insert else torch.where(chosen, start, inputs)
             values.append(checked_score(score, changed))
     return torch.stack(values)

@@ -1,15 +1,23 @@
 """Arguments of the verbs that work on a run."""
 
+from typing import Any
+
 from zoo.errors import InputError
 
 
 def run_and_keys(
-    verb: str, arguments: list[str], options: tuple[str, ...]
-) -> tuple[str, list[tuple[str, str]], dict[str, str]]:
+    verb: str, arguments: list[str], options: tuple[str, ...], several: tuple[str, ...] = ()
+) -> tuple[str, list[tuple[str, str]], dict[str, Any]]:
     """The run, overrides of its configuration, and the verb's own options.
 
+    Args:
+        verb: in whose name errors speak.
+        arguments: what stands behind it.
+        options: its own keys; what else there is overrides the configuration.
+        several: those of them that may be there many times; their values are lists.
+
     Raises:
-        InputError: no run is named.
+        InputError: no run is named, or an option is there twice.
     """
     from zoo.training.configuration import pairs  # PyYAML, which the light verbs do without
 
@@ -20,4 +28,12 @@ def run_and_keys(
         )
     where, *words = arguments
     keys = pairs(words)
-    return where, [(k, v) for k, v in keys if k not in options], {k: v for k, v in keys if k in options}
+    chosen: dict[str, Any] = {}
+    for key, value in keys:
+        if key in several:
+            chosen.setdefault(key, []).append(value)
+        elif key in chosen:
+            raise InputError(f"--{key}: expected once, got it twice; leave one out")
+        elif key in options:
+            chosen[key] = value
+    return where, [(k, v) for k, v in keys if k not in options], chosen

@@ -5,8 +5,8 @@ from zoo.cli.arguments import run_and_keys
 
 def run(arguments: list[str]) -> int:
     """Write the explanation page."""
-    options = ("root", "output", "examples", "methods", "choose", "steps", "at", "rollouts")
-    where, overrides, chosen = run_and_keys("explain", arguments, options)
+    options = ("root", "output", "examples", "methods", "choose", "steps", "at", "rollouts", "text")
+    where, overrides, chosen = run_and_keys("explain", arguments, options, several=("text",))
     from zoo.training.runs import explain
 
     return explain(where, overrides, chosen)

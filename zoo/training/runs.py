@@ -166,10 +166,22 @@ def evaluate(where: str | Path, split: str, overrides: list[tuple[str, str]], ro
     return 0
 
 
-def predict(where: str | Path, output: str | Path | None, overrides: list[tuple[str, str]], root: str | Path) -> int:
-    """Write what a run predicts for its predict split, as tensors, to `output`."""
+def predict(where: str | Path, overrides: list[tuple[str, str]], options: dict[str, Any]) -> int:
+    """Write what a run predicts for its predict split, as tensors; or let its task answer what is asked.
+
+    Args:
+        where: run or checkpoint.
+        overrides: keys and values that change the configuration.
+        options: root, output (a file), and what the task understands, such as text.
+    """
+    root = options.get("root", "runs")
     parts = read_run(where, overrides, root)
-    path = Path(output or _folder_of(where, root) / "predictions.pt")
+    _refuse_others(options, parts.task.predict_options)
+    if asked := {key: options[key] for key in parts.task.predict_options if key in options}:
+        output = {"output": options["output"]} if "output" in options else {}
+        parts.task.answer(parts.data, asked | output, _folder_of(where, root))
+        return 0
+    path = Path(options.get("output") or _folder_of(where, root) / "predictions.pt")
     with warnings.catch_warnings():
         _quiet_lightning()
         batches = parts.trainer.predict(parts.task, datamodule=parts.data)
@@ -181,20 +193,23 @@ def predict(where: str | Path, output: str | Path | None, overrides: list[tuple[
     return 0
 
 
-def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[str, str]) -> int:
+def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[str, Any]) -> int:
     """Write explain.html: what the answers of a run depend on.
 
     Args:
         where: run or checkpoint.
         overrides: keys and values that change the configuration.
         options: root, output (a folder), methods (names with commas), choose, examples, steps, at (a point),
-            rollouts (of an agent).
+            rollouts (of an agent), text (the user's own).
     """
     root = options.get("root", "runs")
     parts = read_run(where, overrides, root)
     _refuse_others(options, parts.task.explain_options)
-    parts.data.setup("test")
+    if "text" not in options:
+        parts.data.setup("test")
     wanted: dict[str, Any] = {key: options[key] for key in ("choose", "at") if key in options}
+    if "text" in options:
+        wanted["texts"] = options["text"]
     if "methods" in options:
         wanted["names"] = tuple(name.strip() for name in options["methods"].split(","))
     wanted |= {
@@ -224,9 +239,9 @@ def _folder_of(where: str | Path, root: str | Path) -> Path:
         raise
 
 
-def _refuse_others(options: dict[str, str], known: tuple[str, ...]) -> None:
+def _refuse_others(options: dict[str, Any], known: tuple[str, ...]) -> None:
     if others := set(options) - {"root", "output", *known}:
-        wanted = ", ".join(f"--{one}" for one in known)
+        wanted = ", ".join(f"--{one}" for one in ("output", *known))
         raise InputError(f"--{min(others)}: expected an option of this task's ({wanted}), got another; leave it out")
 
 
@@ -263,6 +278,8 @@ def read_run(where: str | Path, overrides: list[tuple[str, str]] = (), root: str
         raise InputError(
             f"checkpoint: expected weights of this net, got others ({reason}); check --model.net"
         ) from error
+    if state := checkpoint.get(type(parts.data).__qualname__):  # where Lightning keeps what the data remember
+        parts.data.load_state_dict(state)
     parts.task.eval()
     return parts
 

@@ -3,6 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -144,6 +145,15 @@ class TaskModule(LightningModule, ABC):
     def explain_sections(self, data: Any, **options: Any) -> list:
         """Sections of the page that `zoo explain` writes."""
         raise InputError(f"explain: expected a task that explains its answers, got {type(self).__name__}")
+
+    predict_options: tuple[str, ...] = ()  # of `zoo predict` that the task understands beside output
+
+    def answer(self, data: Any, options: dict[str, Any], folder: Path) -> None:
+        """Answer what `zoo predict` was given instead of the predict split: print, or write to `output` or `folder`.
+
+        `data` are not set up; they have what they kept in the checkpoint.
+        """
+        raise InputError(f"predict: expected a task that takes {', '.join(options)}, got {type(self).__name__}")
 
     # Training
 

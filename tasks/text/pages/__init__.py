@@ -1,0 +1,1 @@
+"""What the pages of sentences are made of, one idea a file."""

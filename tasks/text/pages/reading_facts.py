@@ -1,0 +1,36 @@
+"""How the sentences of each split were read: lengths, unknown words, what was cut, what was empty."""
+
+from tasks.text.data import Split, TextData
+from tasks.text.networks.embedding import UNKNOWN
+from zoo.reports import Figure, Section, Table
+
+COLUMNS = ["split", "sentences", "tokens a sentence", "unknown tokens, %", "sentences cut", "tokens cut", "empty"]
+
+
+def facts_of(split: Split) -> list[int | float]:
+    """Sentences, mean tokens, share of unknown tokens in %, sentences and tokens cut, empty sentences."""
+    encoded = split.encoded
+    # An empty sentence is read as one unknown token, which is none of its words.
+    empty = sum(not text.strip() for text in split.sentences.texts)
+    unknown = int((encoded.tokens_M == UNKNOWN).sum()) - empty
+    return [
+        len(split),
+        float(encoded.lengths_N.double().mean()),
+        100 * unknown / len(encoded.tokens_M),
+        int((encoded.cut_N > 0).sum()),
+        int(encoded.cut_N.sum()),
+        empty,
+    ]
+
+
+def reading_section(data: TextData) -> Section:
+    """The table, and in a sentence what it says of the test split."""
+    data.setup()
+    rows = [[name, *facts_of(split)] for name, split in data.splits.items()]
+    table = Table(COLUMNS, rows)
+    judged = next((row for row in rows if row[0] == "test"), rows[0])
+    lead = (
+        f"{judged[3]:.1f} % of the {judged[0]} tokens are not in the vocabulary of {len(data.tokeniser):,}; "
+        f"{judged[4]:,} sentences were cut at the length limit and {judged[6]:,} are empty."
+    )
+    return Section("What was read", lead, [Figure(table.html(), "", table)])
