@@ -20,9 +20,7 @@ def ngram_section(net: SentenceCNN, seen: Judged, class_names: list[str], count:
     figures = []
     for c, name in enumerate(class_names):
         best = sorted(found, key=lambda g: -g.sentences * float(g.shares_C[c]))[:count]
-        rows = [
-            [text_of(part, g), g.sentences, g.maps, float(g.shares_C[c])] for g in best if float(g.shares_C[c]) > 0
-        ]
+        rows = [[text_of(part, g), g.sentences, g.maps, float(g.shares_C[c])] for g in best if float(g.shares_C[c]) > 0]
         table = Table(["n-gram", "sentences", "maps", "adds"], rows)
         if rows:
             figures.append(Figure(f"<b>{escape(name)}</b>{table.html()}", ""))
