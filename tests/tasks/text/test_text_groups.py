@@ -50,7 +50,9 @@ def weight(net, term):
 def test_linear_net_moves_by_its_weights_and_so_do_its_derivatives():
     net = drawn()
     found = swapped(net, TOKENISER, SWAP)
-    truth = torch.tensor([[n * (weight(net, b) - weight(net, a)) for a, b in TERMS] for n in (1, 2, 1)]).double()
+    truth = torch.tensor(
+        [[n * (weight(net, b) - weight(net, a)) for a, b in TERMS] for n in (1, 2, 1)], dtype=torch.float64
+    )
     line = along(net, found, 1, steps=1)
     for values_LP in (found.change_LPC[..., 1], line.slope_LP, line.path_LP):
         torch.testing.assert_close(values_LP, truth, atol=1e-12, rtol=0)
@@ -69,7 +71,7 @@ def test_slope_is_the_limit_of_small_steps_and_its_average_is_the_change():
         for row in range(9):
             tokens = [encoded.padded(torch.tensor([row])) for encoded in (found.first, found.second)]
             a, b = (net.embed(one).detach() for one in tokens)
-            odds = [log_odds(net.classify(a + h * (b - a), tokens[0] != 0))[0, c] for h in (-1e-6, 1e-6)]
+            odds = [log_odds(net.classify(a + h * (b - a), tokens[0] != 0))[0, c].detach() for h in (-1e-6, 1e-6)]
             assert float(line.slope_LP[row % 3, row // 3]) == pytest.approx(float(odds[1] - odds[0]) / 2e-6, abs=1e-6)
 
 
