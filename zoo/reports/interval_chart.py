@@ -67,8 +67,9 @@ def _row(name: str, span: Span, axis: Axis, y: float) -> str:
     parts += [_arrow(axis.start, y, -1)] if low < axis.low else []
     parts += [_arrow(axis.stop, y, 1)] if high > axis.high else []
     parts.append(f'<circle class="dot-1" cx="{axis.at(span.mean):.1f}" cy="{y:.1f}" r="4.5"/>')
-    between = f"{low:+.3g} to {high:+.3g}" if isfinite(low) and isfinite(high) else "no interval"
-    text = f"{span.mean:+.3g} ({between})"
+    form = "+.2f" if axis.high - axis.low > 0.2 else "+.2g"
+    between = f"{low:{form}} to {high:{form}}" if isfinite(low) and isfinite(high) else "no interval"
+    text = f"{span.mean:{form}} ({between})"
     parts.append(f'<text class="tick" x="{WIDTH - RIGHT + 12}" y="{y + 4:.1f}">{text}</text>')
     return "".join(parts)
 

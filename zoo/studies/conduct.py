@@ -49,11 +49,9 @@ def _measure(study: Study, results: Results, repetitions: int, processes: int) -
         if cell.key in results.seconds:
             costs.setdefault(cell.level, []).append(results.seconds[cell.key])
     progress = StudyProgress(pending, len(wanted) - len(pending), costs, processes)
-    baseline = {study.cell(factor.level(factor.baseline), cell.repetition, cell.fold).key
-                for factor in study.factors for cell in pending}  # fmt: skip
     for cell, outcome in outcomes(pending, study.measure, processes):
-        if outcome.error and cell.key in baseline:  # nothing can be compared
-            raise InputError(f"{cell.level}, the baseline: {outcome.error}")
+        if outcome.error and cell.level == "baseline":  # nothing can be compared
+            raise InputError(f"baseline: {outcome.error}")
         results.add(cell, outcome.figures, outcome.seconds, outcome.error)
         progress.count(cell, outcome.seconds)
 

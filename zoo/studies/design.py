@@ -110,9 +110,10 @@ class Study:
         """What all cells share; cells of another definition are not comparable."""
         return {"study": self.name, "folds": self.folds, **self.facts, "base": self.base}
 
-    def cell(self, level: Level, repetition: int, fold: int) -> "Cell":
+    def cell(self, factor: Factor, level: Level, repetition: int, fold: int) -> "Cell":
         """The cell of a level."""
-        return Cell(self.placed(merged(self.base, level.overlay), repetition, fold), level.name, repetition, fold)
+        name = f"{factor.name} {level.name}" if level.overlay else "baseline"
+        return Cell(self.placed(merged(self.base, level.overlay), repetition, fold), name, repetition, fold)
 
     def only(self, names: list[str]) -> "Study":
         """The study of these factors alone.
@@ -149,12 +150,12 @@ def cells(study: Study, repetitions: int) -> list[Cell]:
 
     A study that is stopped early has measured all levels alike.
     """
-    levels = [level for factor in study.factors for level in factor.levels]
-    levels.sort(key=lambda level: bool(level.overlay))
+    levels = [(factor, level) for factor in study.factors for level in factor.levels]
+    levels.sort(key=lambda pair: bool(pair[1].overlay))
     found: dict[str, Cell] = {}
     for repetition in range(repetitions):
         for fold in range(study.folds):
-            for level in levels:
-                cell = study.cell(level, repetition, fold)
+            for factor, level in levels:
+                cell = study.cell(factor, level, repetition, fold)
                 found.setdefault(cell.key, cell)
     return list(found.values())

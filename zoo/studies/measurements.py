@@ -30,7 +30,7 @@ class Measurements:
         """[R, K] of the study's metric, scaled; NaN where a cell is missing."""
         found = np.full((self.repetitions, self.study.folds), np.nan)
         for r, k in np.ndindex(found.shape):
-            cell = self.study.cell(factor.level(level), r, k)
+            cell = self.study.cell(factor, factor.level(level), r, k)
             found[r, k] = self.figures.get(cell.key, {}).get(self.study.metric, np.nan)
         return found * self.study.scale
 

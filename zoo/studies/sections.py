@@ -92,7 +92,7 @@ def factor_section(measured: Measurements, factor: Factor) -> Section:
     figures = [changes_chart(measured, factor)]
     if (line := numbers_chart(measured, factor)) is not None:
         figures.insert(0, line)
-    lead = f"Change against the baseline, {factor.baseline}, in {unit}. {factor.note}".strip()
+    lead = f"Change against the baseline ({factor.baseline}) in {unit}. {factor.note}".strip()
     return Section(factor.title, lead, figures)
 
 

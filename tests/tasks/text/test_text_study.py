@@ -103,7 +103,7 @@ def test_levels_make_their_nets(recipe):
     for factor in one.factors:
         for level in factor.levels:
             if level.name.replace(" ", "") in wanted.get(factor.name, "").split():
-                seen[factor.name, level.name] = make(one.cell(level, 0, 0).tree, []).task
+                seen[factor.name, level.name] = make(one.cell(factor, level, 0, 0).tree, []).task
     assert type(seen["activation", "none"].net.activation) is torch.nn.Identity
     assert seen["pooling", "10-max"].net.output.in_features == 3000
     assert seen["norm", "none"].constraints == [] and seen["norm", "0.5"].constraints[0].max_norm == 0.5
@@ -122,7 +122,7 @@ def test_conclusions_speak_of_levels_that_there_are():
 
 def test_a_cell_is_what_fit_gives_whether_or_not_its_data_were_there(recipe, tmp_path, capsys):
     one = the_study(recipe)
-    tree = one.cell(one.factors[0].level("corpus, tuned"), 1, 1).tree
+    tree = one.cell(one.factors[0], one.factors[0].level("corpus, tuned"), 1, 1).tree
     SAME_DATA.clear()
     first, again = trained_figures(tree), trained_figures(tree)
     assert first == again
@@ -134,22 +134,26 @@ def test_a_cell_is_what_fit_gives_whether_or_not_its_data_were_there(recipe, tmp
 
 def test_given_vectors_are_read_in_their_own_size(recipe, glove):
     one = the_study(recipe, ("trainer.max_epochs", "10"), ("data.batch_size", "10"), vectors=glove)
-    found = {level.name: make(one.cell(level, 0, 0).tree, []).task for level in one.factors[0].levels[4:]}
+    found = {
+        level.name: make(one.cell(one.factors[0], level, 0, 0).tree, []).task for level in one.factors[0].levels[4:]
+    }
     assert found["given, multichannel"].net.embedding.vector_size == 10
     assert found["random, 5 d, tuned"].net.embedding.size == 5 and found["random, 5 d, tuned"].vectors is None
-    figures = trained_figures(one.cell(one.factors[0].level("given, static"), 0, 0).tree)
+    figures = trained_figures(one.cell(one.factors[0], one.factors[0].level("given, static"), 0, 0).tree)
     assert figures["test/accuracy"] > 0.9  # the two words that decide are the two that have a vector
 
 
 def test_repetitions_change_folds_and_seeds_and_levels_do_not(recipe):
     one = the_study(recipe).only(["dropout"])
-    a, b = (one.cell(one.factors[0].level("0.9"), r, 1).tree for r in (0, 1))
+    a, b = (one.cell(one.factors[0], one.factors[0].level("0.9"), r, 1).tree for r in (0, 1))
     assert a["seed_everything"] != b["seed_everything"]
     assert (a["data"]["init_args"]["split_seed"], b["data"]["init_args"]["split_seed"]) == (0, 1)
-    base = one.cell(one.factors[0].level("0.5"), 0, 1).tree
+    base = one.cell(one.factors[0], one.factors[0].level("0.5"), 0, 1).tree
     assert differences(a, base) == {".model.init_args.net.init_args.dropout"}
     own = the_study(recipe, folds="1")
-    assert own.overlap == 0 and own.cell(own.factors[0].levels[0], 2, 0).tree["data"] == own.base["data"]
+    assert (
+        own.overlap == 0 and own.cell(own.factors[0], own.factors[0].levels[0], 2, 0).tree["data"] == own.base["data"]
+    )
 
 
 @pytest.mark.slow
@@ -192,5 +196,5 @@ def test_bad_input_is_one_line(recipe, case):
 
 def test_a_net_for_other_classes_is_refused_before_anything_is_kept(recipe, tmp_path):
     one = the_study(recipe, ("model.net.num_classes", "3")).only(["dropout"])
-    with pytest.raises(InputError, match=r"the baseline: model\.net: expected 2 outputs"):
+    with pytest.raises(InputError, match=r"baseline: model\.net: expected 2 outputs"):
         conduct(one, tmp_path / "s")

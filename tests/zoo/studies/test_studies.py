@@ -120,7 +120,7 @@ def test_cells_are_computed_once_and_balanced():
     study = made()
     found = cells(study, 2)
     assert len(found) == len({cell.key for cell in found}) == 4 * 10 * 2
-    assert [cell.level for cell in found[:4]] == ["A", "B", "C", "D"]
+    assert [cell.level for cell in found[:4]] == ["baseline", "letter B", "letter C", "letter D"]
     assert [(cell.repetition, cell.fold) for cell in found[::4]] == [(r, k) for r in range(2) for k in range(10)]
 
 
@@ -130,7 +130,7 @@ def test_tables_hold_the_figures_at_their_places():
     factor = study.factors[0]
     b = Measurements(study, 2, figures).values(factor, "B")
     assert b[1, 2] == 100 * measure({"letter": "B", "noise": 0.004, "seed": [1, 2]})["test/accuracy"]
-    del figures[study.cell(factor.level("B"), 1, 2).key]
+    del figures[study.cell(factor, factor.level("B"), 1, 2).key]
     part = Measurements(study, 2, figures)
     assert np.isnan(part.values(factor, "B")[1, 2])
     assert len(part.means(factor, "B")) == 1  # the second repetition is not whole
@@ -180,7 +180,7 @@ def test_more_repetitions_and_levels_go_on_and_another_baseline_is_refused(tmp_p
 
 def test_a_level_that_fails_is_told_and_the_others_are_measured(tmp_path, capsys):
     assert conduct(made(of=failing), tmp_path) == 1
-    assert "failed:           D: letter: expected A to C, got D" in capsys.readouterr().out
+    assert "failed:           letter D: letter: expected A to C, got D" in capsys.readouterr().out
     assert "expected A to C" in (tmp_path / "study.html").read_text()
     assert conduct(made(), tmp_path) == 0  # tried again
     assert "expected A to C" not in (tmp_path / "study.html").read_text()
@@ -190,7 +190,7 @@ def test_a_baseline_that_fails_ends_the_study(tmp_path):
     def broken(tree):
         raise ValueError("no data\nat all")
 
-    with pytest.raises(InputError, match="A, the baseline: ValueError: no data at all"):
+    with pytest.raises(InputError, match="baseline: ValueError: no data at all"):
         conduct(made(of=broken), tmp_path)
     assert not (tmp_path / "study.html").exists()
 
@@ -215,7 +215,7 @@ def test_remaining_time_weighs_levels_by_their_cost():
         progress.pending.pop(cell.key)
         progress.costs[cell.level] = [seconds]
     progress.done = 4
-    assert progress.line(pending[3]) == "4/8 cells, about 53 s left (D, repetition 1, fold 1)"
+    assert progress.line(pending[3]) == "4/8 cells, about 53 s left (letter D, repetition 1, fold 1)"
     assert remaining_seconds(["A"], {}, 2) is None
     assert remaining_seconds(["A"], {"A": [3.0]}, 8) == 3.0  # one cell is not done faster by eight processes
 
