@@ -4,8 +4,10 @@ Legend: V = words of a file, E = size of a vector.
 """
 
 import mmap
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -63,29 +65,37 @@ def binary_vectors(path: Path, wanted: set[str]) -> Vectors:
         InputError: no such file, another header, or an end before the last word.
     """
     found: Vectors = {}
+    names = {word.encode(): word for word in wanted}
     with _opened(path) as file:
-        head = file.readline(100).split()
-        if len(head) != 2 or not all(field.isdigit() for field in head) or int(head[1]) == 0:
-            raise InputError(f"{path}: expected a first line `words size`, got another; is it word2vec's .bin?")
-        words, size = map(int, head)
-        at, names = file.tell(), {word.encode(): word for word in wanted}
-        if words:
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
-                for number in range(1, words + 1):
-                    space = memory.find(b" ", at, at + 10_000)
-                    if space < 0 or space + 1 + 4 * size > len(memory):
-                        raise InputError(
-                            f"{path}: expected {words} words of {size} numbers, got a damaged or no word {number}; "
-                            "fetch the file anew"
-                        )
-                    name, at = names.get(memory[at:space].lstrip(b"\n")), space + 1 + 4 * size
-                    if name is not None and name not in found:
-                        found[name] = np.frombuffer(memory[space + 1 : at], "<f4").astype(np.float32)
-                        if not np.isfinite(found[name]).all():
-                            raise InputError(
-                                f"{path}: expected finite numbers in word {number}, got others; fetch it anew"
-                            )
+        words, size = _header(file.readline(100).split(), path)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+            for number, (word, start) in enumerate(_entries(memory, file.tell(), words, size, path), 1):
+                name = names.get(word)
+                if name is None or name in found:
+                    continue
+                found[name] = np.frombuffer(memory[start : start + 4 * size], "<f4").astype(np.float32)
+                if not np.isfinite(found[name]).all():
+                    raise InputError(f"{path}: expected finite numbers in word {number}, got others; fetch it anew")
     return found
+
+
+def _header(fields: list[bytes], path: Path) -> tuple[int, int]:
+    if len(fields) != 2 or not all(field.isdigit() and int(field) for field in fields):
+        raise InputError(f"{path}: expected a first line `words size`, got another; is it word2vec's .bin?")
+    return int(fields[0]), int(fields[1])
+
+
+def _entries(memory: mmap.mmap, at: int, words: int, size: int, path: Path) -> Iterator[tuple[bytes, int]]:
+    """Words, and where their numbers start; some writers end an entry with a newline."""
+    for number in range(1, words + 1):
+        space = memory.find(b" ", at, at + 10_000)
+        if space < 0 or space + 1 + 4 * size > len(memory):
+            raise InputError(
+                f"{path}: expected {words} words of {size} numbers, got a damaged or no word {number}; "
+                "fetch the file anew"
+            )
+        yield memory[at:space].lstrip(b"\n"), space + 1
+        at = space + 1 + 4 * size
 
 
 def array_vectors(path: Path, wanted: set[str]) -> Vectors:
@@ -139,7 +149,7 @@ def _rows(path: Path, words: list[str], wanted: set[str]) -> Vectors:
     return found
 
 
-def _opened(path: Path):
+def _opened(path: Path) -> BinaryIO:
     if not path.is_file():
         raise InputError(f"{path}: expected a file of word vectors, got no such file; mend the path")
     return path.open("rb")

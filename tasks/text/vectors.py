@@ -94,6 +94,10 @@ class CorpusVectors(VectorSource):
     def read(self, words: list[str], encoded: Encoded) -> tuple[Tensor, Tensor]:
         """See `VectorSource.read`; the variance is that of Kim's random vectors."""
         counts_VV = cooccurrences(encoded, len(words), self.window)
+        if counts_VV.nnz == 0:
+            raise InputError(
+                "vectors: expected words that stand beside others in the sentences, got none; leave them out"
+            )
         matrix_VE = torch.from_numpy(factors(positive_information(counts_VV), self.size)).float()
         found_V = torch.from_numpy(np.asarray(counts_VV.sum(1)).ravel() > 0)
         matrix_VE *= (0.25**2 / 3) ** 0.5 / matrix_VE[found_V].std()

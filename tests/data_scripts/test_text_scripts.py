@@ -63,10 +63,10 @@ def test_lines_end_at_newlines_alone_and_keep_their_letters(tmp_path):
 
 def test_treebank_files_are_utf_8_and_their_dev_part_is_validation(tmp_path):
     names = {"train": "stsa.fine.train", "validation": "stsa.fine.dev", "test": "stsa.fine.test"}
-    contents = {name: f"4 a cliché of {part}\n0 bad\n".encode() for part, name in names.items()}
+    contents = {name: f"4 a cliché of {part}\n0 b\x85a\u2028d\n".encode() for part, name in names.items()}
     stored = stored_by(sst1.SCRIPT, tmp_path, contents)
     for part in names:
-        assert unpacked(stored[f"{part}_bytes"], stored[f"{part}_starts"]) == [f"a cliché of {part}", "bad"]
+        assert unpacked(stored[f"{part}_bytes"], stored[f"{part}_starts"]) == [f"a cliché of {part}", "b\x85a\u2028d"]
         assert stored[f"{part}_labels"].tolist() == [4, 0]
     assert "all_turns" not in stored and stored["class_names"][4] == "very positive"
 

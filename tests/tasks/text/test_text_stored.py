@@ -74,9 +74,9 @@ def test_bytes_that_do_not_fit_are_one_line(bytes_M, starts):
 @pytest.fixture
 def root(tmp_path):
     """CR and TREC, made: sentence i says so, its label is i % 3 == 0."""
-    whole = b"".join(b"%d sentence %d\n" % (i % 3 == 0, i) for i in range(60))
+    whole = b"".join(b"%d Sentence %d\n" % (i % 3 == 0, i) for i in range(60))
     (tmp_path / "whole").write_bytes(whole)
-    (tmp_path / "asked").write_bytes(b"0 Sentence 4\n1 another\n")
+    (tmp_path / "asked").write_bytes(b"0 SENTENCE 4\n1 another\n")
     write_stored(tmp_path / "cr" / "sentences.pt", sentences(tmp_path, {"all": "whole"}, ["no", "yes"], "ascii"))
     parts = {"train": "whole", "test": "asked"}
     write_stored(tmp_path / "trec" / "sentences.pt", sentences(tmp_path, parts, ["no", "yes"], "ascii"))
@@ -89,7 +89,7 @@ def test_ten_folds_test_every_sentence_once_with_its_label(root):
         data = CR(root, fold=fold)
         data.setup()
         parts = {name: split.sentences for name, split in data.splits.items()}
-        assert sorted(t for s in parts.values() for t in s.texts) == sorted(f"sentence {i}" for i in range(60))
+        assert sorted(t for s in parts.values() for t in s.texts) == sorted(f"Sentence {i}" for i in range(60))
         assert int(parts["test"].labels_N.sum()) == 2  # 20 of 60, in each fold alike
         for split in parts.values():
             assert [int(t.split()[1]) % 3 == 0 for t in split.texts] == split.labels_N.bool().tolist()
@@ -100,7 +100,7 @@ def test_ten_folds_test_every_sentence_once_with_its_label(root):
 def test_leaked_questions_leave_the_training_split(root):
     kept, clean = TREC(root).load(), TREC(root, drop_leaked=True).load()
     assert len(kept["train"]) == 60 and len(clean["train"]) == 59
-    assert "sentence 4" not in clean["train"].texts and clean["test"].texts == ["Sentence 4", "another"]
+    assert "Sentence 4" not in clean["train"].texts and clean["test"].texts == ["SENTENCE 4", "another"]
     assert clean["train"].labels_N.tolist() == [int(i % 3 == 0) for i in range(60) if i != 4]
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from tasks.text.data import TextFile
 from tasks.text.data.table_rows import table_rows
+from zoo.cli.main import main
 from zoo.errors import InputError
 
-CSV = 'id,text,label\n1,"a ""fine"" film, really",good\n2,"two\nlines",bad\n\n3, kept as it is ,good\n4,,bad\n'
+CSV = 'id,text,label\n1,"a ""fine"" film, really",good\n2,"two\r\nlines",bad\n\n3, kept as it is ,good\n4,,bad\n'
 
 
 def written(folder, name: str, content: str | bytes) -> str:
@@ -29,12 +30,12 @@ def test_csv_cells_come_back_exactly(tmp_path):
     path = written(tmp_path, "a.csv", "\ufeff" + CSV)
     data = TextFile(path, test_file=path, validation=0)
     splits = data.load()
-    assert splits["train"].texts == ['a "fine" film, really', "two\nlines", " kept as it is ", ""]
+    assert splits["train"].texts == ['a "fine" film, really', "two\r\nlines", " kept as it is ", ""]
     assert data.class_names == ["bad", "good"] and splits["train"].labels_N.tolist() == [1, 0, 1, 0]
 
 
 def test_the_same_rows_from_all_three_formats(tmp_path):
-    rows = [("naïve …", "1"), ('"quoted', "0"), ("\x85 and \u2028 are no ends of lines", "10")]
+    rows = [("naïve …", "1"), ('"quoted', "2"), ("\x85 and \u2028 are no ends of lines", "10")]
     paths = [
         written(tmp_path, "a.tsv", "label\ttext\n" + "".join(f"{label}\t{text}\n" for text, label in rows)),
         written(tmp_path, "a.jsonl", "".join(json.dumps({"label": int(y), "text": t}) + "\n" for t, y in rows)),
@@ -44,7 +45,7 @@ def test_the_same_rows_from_all_three_formats(tmp_path):
         data = TextFile(path, test_file=path, validation=0)
         train = data.load()["train"]
         assert train.texts == [text for text, _ in rows]
-        assert data.class_names == ["0", "1", "10"] and train.labels_N.tolist() == [1, 0, 2]
+        assert data.class_names == ["1", "2", "10"] and train.labels_N.tolist() == [0, 1, 2]
 
 
 def test_a_tsv_may_be_quoted_and_a_csv_unquoted(tmp_path):
@@ -160,3 +161,21 @@ def test_bytes_are_found_behind_the_first_buffer(tmp_path):
     path = written(tmp_path, "long.csv", b"text,label\n" + rows + b"\xff,0\n")
     with pytest.raises(InputError, match=f"got byte 0xff at {11 + len(rows)}, in line 20002;"):
         TextFile(path).load()
+
+
+def test_the_command_says_one_line_and_exits_with_2(tmp_path, capsys):
+    written(tmp_path, "a.csv", "text,label\nfine,1\nbad,0\ngood,\n")
+    recipe = {
+        "model": {
+            "class_path": "tasks.text.task.SentenceClassification",
+            "init_args": {
+                "net": {"class_path": "tasks.text.networks.sentence_cnn.SentenceCNN", "init_args": {"num_classes": 2}},
+                "optimizer": {"class_path": "torch.optim.Adam"},
+            },
+        },
+        "data": {"class_path": "tasks.text.data.TextFile", "init_args": {"file": str(tmp_path / "a.csv")}},
+    }
+    path = written(tmp_path, "mine.yaml", json.dumps(recipe))
+    assert main(["fit", path, "--root", str(tmp_path / "runs")]) == 2
+    said = capsys.readouterr().err
+    assert "a.csv: expected a label, text or number, in line 4" in said and said.count("\n") == 1
