@@ -81,7 +81,9 @@ class WordEmbedding(nn.Module):
         if self.training and self.word_dropout:
             drawn_BT = torch.rand(tokens_BT.shape, device=tokens_BT.device) < self.word_dropout
             tokens_BT = tokens_BT.masked_fill(drawn_BT & (tokens_BT != PAD), UNKNOWN)
+        # Probes put tensors in the parameters' place, whose derivatives they want whole.
         found = [
-            embedding(tokens_BT, table, PAD, sparse=self.sparse and table.requires_grad) for table in self.channels
+            embedding(tokens_BT, table, PAD, sparse=self.sparse and isinstance(table, nn.Parameter))
+            for table in self.channels
         ]
         return found[0] if len(found) == 1 else torch.cat(found, -1)
