@@ -29,7 +29,7 @@ class RegionFilters(nn.Conv1d):
         """Maps, or the largest value of each within the sentence."""
         if lengths_B is None:
             return super().forward(vectors_BTE.transpose(1, 2))
-        if _transformed():  # vmap, jvp and their like do not see through a Function
+        if transformed():  # vmap, jvp and their like do not see through a Function
             maps_BFS = super().forward(vectors_BTE.transpose(1, 2))
             return maps_BFS.masked_fill(
                 ~inside(lengths_B, maps_BFS.shape[2], self.kernel_size[0])[:, None], -torch.inf
@@ -64,7 +64,7 @@ class _LargestAnswer(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient_BF: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         vectors_BTE, weight_FEh, ends_BF = ctx.saved_tensors
-        tokens_FhB, inside_FhB = _winning_tokens(ends_BF, vectors_BTE.shape[1], weight_FEh.shape[2])
+        tokens_FhB, inside_FhB = winning_tokens(ends_BF, vectors_BTE.shape[1], weight_FEh.shape[2])
         if torch.is_grad_enabled():
             wanted = [x for x, asked in zip((vectors_BTE, weight_FEh), ctx.needs_input_grad, strict=False) if asked]
             largest_BF = _answers(vectors_BTE, weight_FEh, tokens_FhB, inside_FhB)
@@ -73,13 +73,13 @@ class _LargestAnswer(torch.autograd.Function):
         parts_FhB = gradient_BF.to(vectors_BTE).t()[:, None] * inside_FhB
         needs_vectors, needs_weight, _ = ctx.needs_input_grad
         return (
-            _vector_gradient(vectors_BTE, weight_FEh, tokens_FhB, parts_FhB) if needs_vectors else None,
+            vector_gradient(vectors_BTE, weight_FEh, tokens_FhB, parts_FhB) if needs_vectors else None,
             _weight_gradient(vectors_BTE, weight_FEh, tokens_FhB, parts_FhB) if needs_weight else None,
             None,
         )
 
 
-def _winning_tokens(ends_BF: Tensor, t: int, h: int) -> tuple[Tensor, Tensor]:
+def winning_tokens(ends_BF: Tensor, t: int, h: int) -> tuple[Tensor, Tensor]:
     """Places of the winners' tokens among all X of the batch, and which of them are no zero vectors beyond an end."""
     places_FhB = ends_BF.t()[:, None] + torch.arange(1 - h, 1, device=ends_BF.device)[:, None]
     inside_FhB = (places_FhB >= 0) & (places_FhB < t)
@@ -99,7 +99,7 @@ def _weight_gradient(vectors_BTE: Tensor, weight_FEh: Tensor, tokens_FhB: Tensor
     return rows_RE.view(*tokens_FhB.shape[:2], -1).permute(0, 2, 1).contiguous()
 
 
-def _vector_gradient(vectors_BTE: Tensor, weight_FEh: Tensor, tokens_FhB: Tensor, parts_FhB: Tensor) -> Tensor:
+def vector_gradient(vectors_BTE: Tensor, weight_FEh: Tensor, tokens_FhB: Tensor, parts_FhB: Tensor) -> Tensor:
     # Token x: the sum over the winning windows that hold it of the filter's weights at its place, weighted.
     f, h, b = tokens_FhB.shape
     rows_RE = weight_FEh.permute(0, 2, 1).reshape(f * h, -1)
@@ -111,5 +111,5 @@ def _vector_gradient(vectors_BTE: Tensor, weight_FEh: Tensor, tokens_FhB: Tensor
     ).view_as(vectors_BTE)
 
 
-def _transformed() -> bool:
+def transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
