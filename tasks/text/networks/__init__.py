@@ -1,6 +1,7 @@
 """Sentence networks in plain torch, one architecture a file: embed(tokens_BT), classify(vectors_BTE, present_BT)."""
 
 from tasks.text.networks.bag_of_vectors import BagOfVectors
+from tasks.text.networks.committee import Committee
 from tasks.text.networks.embedding import WordEmbedding
 from tasks.text.networks.naive_bayes import NaiveBayes
 from tasks.text.networks.pooling import DynamicPooling, KMaxPooling, MaxPooling, MeanPooling, Pooling
@@ -10,6 +11,7 @@ from tasks.text.networks.serial_cnn import SerialCNN
 
 __all__ = [
     "BagOfVectors",
+    "Committee",
     "DynamicPooling",
     "KMaxPooling",
     "MaxPooling",

@@ -6,6 +6,7 @@ N = sentences of the training split.
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from tasks.text.networks.embedding import PAD
 from tasks.text.networks.ngrams import (
@@ -27,9 +28,9 @@ class NGramShares(nn.Module):
     where w = 0. The share of a pair is halved between its two words. A pair or word not in the training split adds 0.
     """
 
-    def __init__(self, vocabulary_size: int, num_classes: int, pairs: int, start: float, scale: float):
+    def __init__(self, vocabulary_size: int, num_classes: int, pairs: int, start: float, scale: float, sparse: bool):
         super().__init__()
-        self.vocabulary_size, self.start, self.scale = vocabulary_size, start, scale
+        self.vocabulary_size, self.start, self.scale, self.sparse = vocabulary_size, start, scale, sparse
         rows = vocabulary_size + pairs
         self.register_buffer("pair_keys", torch.full((pairs,), NO_PAIR))
         self.register_buffer("ratios_RC", torch.zeros(rows, num_classes))
@@ -52,7 +53,10 @@ class NGramShares(nn.Module):
         return words_BTC + pairs_BTC + nn.functional.pad(pairs_BTC[:, 1:], (0, 0, 0, 1))
 
     def _shares(self, rows_BT: Tensor) -> Tensor:
-        return self.scale * self.ratios_RC[rows_BT] * (self.start + self.weights[rows_BT])
+        # Probes put tensors in the parameters' place, whose derivatives they want whole.
+        sparse = self.sparse and isinstance(self.weights, nn.Parameter)
+        weights_BTC = embedding(rows_BT, self.weights, sparse=sparse)
+        return self.scale * self.ratios_RC[rows_BT] * (self.start + weights_BTC)
 
 
 class NaiveBayes(nn.Module):
@@ -68,6 +72,7 @@ class NaiveBayes(nn.Module):
         smoothing: the paper's alpha, added to every count.
         start: weight of every n-gram before training.
         scale: of all scores; the ratios' sum over a sentence is far too sure of itself.
+        sparse: gradients of the rows of a batch alone; see `WordEmbedding`.
 
     >>> net = NaiveBayes(vocabulary_size=10, num_classes=2, pairs=5)
     >>> net(torch.tensor([[2, 3, 4], [5, 0, 0]])).shape
@@ -82,6 +87,7 @@ class NaiveBayes(nn.Module):
         smoothing: float = 1.0,
         start: float = 1.0,
         scale: float = 0.1,
+        sparse: bool = False,
     ):
         super().__init__()
         if pairs < 0 or smoothing <= 0 or scale <= 0:
@@ -89,7 +95,7 @@ class NaiveBayes(nn.Module):
                 f"net: expected pairs of 0 or more, smoothing and scale above 0, got {pairs}, {smoothing}, {scale}; "
                 "150000, 1 and 0.1 are usual"
             )
-        self.embedding = NGramShares(vocabulary_size, num_classes, pairs, start, scale)
+        self.embedding = NGramShares(vocabulary_size, num_classes, pairs, start, scale, sparse)
         self.smoothing, self.bias = smoothing, nn.Parameter(torch.zeros(num_classes))
 
     @torch.no_grad()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from tasks.text.networks.embedding import PAD, Variant, WordEmbedding
+from tasks.text.networks.embedding import PAD, PlaceVectors, Variant, WordEmbedding
 from tasks.text.networks.filters import RegionFilters, inside
 from tasks.text.networks.hidden import hidden_layers
 from tasks.text.networks.pooling import MaxPooling, Pooling
@@ -36,6 +36,7 @@ class SentenceCNN(nn.Module):
         dropout: share of values dropped before every linear layer.
         embedding_dropout: share of a token's vector dropped.
         word_dropout: see `WordEmbedding`.
+        places: learned vectors of places in the sentence, added to the words'; see `PlaceVectors`. None: none.
         sparse: see `WordEmbedding`.
 
     Raises:
@@ -60,6 +61,7 @@ class SentenceCNN(nn.Module):
         dropout: float = 0.5,
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
+        places: int | None = None,
         sparse: bool = False,
     ):
         super().__init__()
@@ -70,6 +72,7 @@ class SentenceCNN(nn.Module):
         self.embedding = WordEmbedding(vocabulary_size, embedding_size, variant, word_dropout, sparse)
         self.region_sizes = tuple(region_sizes)
         size = self.embedding.vector_size
+        self.places = PlaceVectors(places, size) if places is not None else None
         self.filters = nn.ModuleList(RegionFilters(size, feature_maps, h) for h in self.region_sizes)
         self.activation = activation()
         self.pooling = pooling or MaxPooling()
@@ -80,7 +83,8 @@ class SentenceCNN(nn.Module):
 
     def embed(self, tokens_BT: Tensor) -> Tensor:
         """vectors_BTE, the continuous side that saliency is taken at."""
-        return self.embedding(tokens_BT)
+        vectors_BTE = self.embedding(tokens_BT)
+        return vectors_BTE if self.places is None else self.places(vectors_BTE, tokens_BT != PAD)
 
     def maps(self, vectors_BTE: Tensor, present_BT: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(maps_BFS, valid_BS) of every region size; window s of size h ends at token s and begins at s - h + 1."""
