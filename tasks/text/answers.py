@@ -55,7 +55,8 @@ def in_words(net: nn.Module, data: TextData, texts: list[str], colours: bool) ->
         table = strongest(words)
         width = max((len(word) for word, _ in table), default=0)
         rows = [f"  {word:<{width}}  {value}" for word, value in table]
-        found.append("\n".join([head, (words_ansi if colours else words_marked)(words), *rows]))
+        line = (words_ansi if colours else words_marked)(words) or "(an empty sentence, read as one unknown word)"
+        found.append("\n".join([head, line, *rows]))
     return found
 
 

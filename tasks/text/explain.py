@@ -40,9 +40,7 @@ def report_sections(task: "SentenceClassification", data: TextData) -> list[Sect
     if isinstance(task.net, SentenceCNN):
         sections.append(ngram_section(task.net, seen, data.class_names))
     some = seen.take(chosen_examples(seen, "each", max(6, data.num_classes)))
-    lead = (
-        f"The first test sentences of each class, by integrated gradients. {SHADES} `zoo explain` shows more methods."
-    )
+    lead = f"The first test sentences of each class, by integrated gradients. {SHADES} `zoo explain` shows more."
     return [*sections, Section("What the answers rest on", lead, [by_method(task, data, some)])]
 
 

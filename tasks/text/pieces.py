@@ -1,14 +1,17 @@
 """A text cut at its tokens: what a map is drawn on and what a table lists."""
 
 from collections.abc import Sequence
-from unicodedata import combining
+from unicodedata import category
+
+JOINER = "\u200d"
 
 
 def pieces(text: str, offsets: Sequence[tuple[int, int]], values: Sequence[float]) -> list[tuple[str, float | None]]:
     """(characters, value) of every token, and (characters, None) between them; the strings join to `text` exactly.
 
-    Tokens that share a character become one piece, whose value is their sum; accents that follow a letter belong to
-    its piece. A token without characters (of an empty sentence) has no piece.
+    Tokens that share a character become one piece, whose value is their sum; so do those of one written sign: accents
+    belong to their letter, and emoji that are joined or coloured stay together. A token without characters (of an
+    empty sentence) has no piece.
 
     Args:
         text: the original sentence.
@@ -34,7 +37,7 @@ def spans(text: str, offsets: Sequence[tuple[int, int]], values: Sequence[float]
     """(start, stop, value) of the pieces that have a value, disjoint and in order."""
     found: list[tuple[int, int, float]] = []
     for (start, stop), value in zip(offsets, values, strict=True):
-        while 0 < stop < len(text) and combining(text[stop]):
+        while 0 < stop < len(text) and _continues(text, stop):
             stop += 1
         if start >= stop:
             continue
@@ -44,3 +47,11 @@ def spans(text: str, offsets: Sequence[tuple[int, int]], values: Sequence[float]
         else:
             found.append((start, stop, value))
     return found
+
+
+def _continues(text: str, at: int) -> bool:
+    """Whether the character there is drawn with the one before it."""
+    joined = text[at - 1] == JOINER and not text[at].isspace()
+    return (
+        joined or text[at] == JOINER or category(text[at]) in ("Mn", "Me") or "\U0001f3fb" <= text[at] <= "\U0001f3ff"
+    )

@@ -6,13 +6,12 @@ from typing import Any
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from tasks.text.answers import answer
 from tasks.text.class_logit import class_logit, evaluating
 from tasks.text.data import TextData
 from tasks.text.explain import explain_sections, report_sections
-from tasks.text.losses import classification_loss, correct
+from tasks.text.losses import Criterion, classification_losses, correct
 from tasks.text.networks.embedding import PAD
 from tasks.text.vectors import VectorSource
 from zoo.errors import InputError
@@ -23,13 +22,14 @@ Batch = tuple[Tensor, Tensor]  # tokens_BT, labels_B
 
 
 class SentenceClassification(TaskModule):
-    """A sentence net (`embed`, `classify`) trained by cross-entropy.
+    """A sentence net (`embed`, `classify`) trained by cross-entropy or, class by class, by one against the rest.
 
     Args:
         net: tokens_BT -> logits_BC.
         optimizer: see `TaskModule`.
         vectors: where word vectors come from; None starts at random ones.
-        label_smoothing: share of the target that is spread over all classes.
+        label_smoothing: share of the target that is spread over all classes, for cross-entropy.
+        criterion: cross_entropy, one_vs_rest (logistic units, Chen 2015), squared_hinge (a support vector machine).
         kwargs: further arguments of `TaskModule`.
     """
 
@@ -41,12 +41,15 @@ class SentenceClassification(TaskModule):
         optimizer: OptimizerCallable,
         vectors: VectorSource | None = None,
         label_smoothing: float = 0.0,
+        criterion: Criterion = "cross_entropy",
         **kwargs: Any,
     ):
         super().__init__(net, optimizer, **kwargs)
         if not 0 <= label_smoothing < 1:
             raise InputError(f"model.label_smoothing: expected a share in [0, 1), got {label_smoothing}; 0.1 is usual")
-        self.vectors, self.label_smoothing = vectors, label_smoothing
+        if label_smoothing and criterion != "cross_entropy":
+            raise InputError(f"model.label_smoothing: expected 0 with {criterion}, got {label_smoothing}; leave it out")
+        self.vectors, self.label_smoothing, self.criterion = vectors, label_smoothing, criterion
 
     def setup(self, stage: str) -> None:
         """Give the net what it starts from: word vectors, statistics of the training split."""
@@ -63,15 +66,19 @@ class SentenceClassification(TaskModule):
             self.net.start_from(train.encoded, train.labels_N)
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """One term, the cross-entropy."""
+        """One term, the mean of the criterion."""
         tokens_BT, labels_B = batch
-        return {"cross_entropy": classification_loss(net(tokens_BT), labels_B, self.label_smoothing)}
+        return {self.criterion: self._mean_loss(net(tokens_BT), labels_B)}
+
+    def _mean_loss(self, logits_BC: Tensor, labels_B: Tensor) -> Tensor:
+        return classification_losses(logits_BC, labels_B, self.criterion, self.label_smoothing).mean()
 
     def evaluate(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy (without smoothing) and accuracy of every sentence."""
+        """The criterion (without smoothing) and accuracy of every sentence."""
         tokens_BT, labels_B = batch
         logits_BC = net(tokens_BT).float()
-        return {"loss": cross_entropy(logits_BC, labels_B, reduction="none"), "accuracy": correct(logits_BC, labels_B)}
+        loss_B = classification_losses(logits_BC, labels_B, self.criterion)
+        return {"loss": loss_B, "accuracy": correct(logits_BC, labels_B)}
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> dict[str, Tensor]:
         """Class probabilities [B, C], and the labels where there are some."""
@@ -85,7 +92,7 @@ class SentenceClassification(TaskModule):
 
         def loss(vectors_BTE: Tensor) -> Tensor:
             logits_BC = net.classify(vectors_BTE, tokens_BT != PAD)
-            return classification_loss(logits_BC, labels_B, self.label_smoothing)
+            return self._mean_loss(logits_BC, labels_B)
 
         return net.embed(tokens_BT), loss
 

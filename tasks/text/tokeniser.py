@@ -80,6 +80,7 @@ class Tokeniser:
 
     def __init__(self, tokenizer: Tokenizer, max_length: int | None = None):
         self.tokenizer, self.max_length = tokenizer, max_length
+        tokenizer.encode_special_tokens = True  # "[PAD]" in a user's sentence is text, and no padding
 
     @classmethod
     def trained(

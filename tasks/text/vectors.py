@@ -104,6 +104,18 @@ class CorpusVectors(VectorSource):
         return completed(matrix_VE, found_V), found_V
 
 
+@dataclass(frozen=True)
+class JoinedVectors(VectorSource):
+    """Vectors of several sources side by side; a word is found where every source has it."""
+
+    sources: list[VectorSource]
+
+    def read(self, words: list[str], encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """See `VectorSource.read`."""
+        matrices, found = zip(*(source.read(words, encoded) for source in self.sources), strict=True)
+        return torch.cat(matrices, 1), torch.stack(found).all(0)
+
+
 def vectors_of(words: list[str], lookup: Callable[[set[str]], Vectors]) -> tuple[Tensor, Tensor]:
     """(matrix_VE, found_V) for the vocabulary; a word that is not there counts as found in another case.
 

@@ -4,6 +4,7 @@ from zoo.optim.clipping import Adaptive, AutoClip, ByGlobalNorm, ByParameterNorm
 from zoo.optim.constraints import Constraint, MaxNorm
 from zoo.optim.decay import optimizer_for, parameter_groups
 from zoo.optim.energy_natural_gradient import EnergyNaturalGradient
+from zoo.optim.lazy import LazyAdadelta, LazyAdam
 from zoo.optim.levenberg_marquardt import LevenbergMarquardt
 from zoo.optim.matrix_free import MatrixFreeLevenbergMarquardt
 from zoo.optim.natural_gradient import NaturalGradient
@@ -30,6 +31,8 @@ __all__ = [
     "EnergyNaturalGradient",
     "InputGradient",
     "Jacobian",
+    "LazyAdadelta",
+    "LazyAdam",
     "LevenbergMarquardt",
     "MatrixFreeLevenbergMarquardt",
     "MaxNorm",

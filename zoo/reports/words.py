@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-FAINTEST = 0.04  # share of the largest value below which a word stays plain
+FAINTEST = 0.06  # share of the largest value below which a word stays plain
 FOR, AGAINST = (230, 223, 216, 209, 202), (195, 159, 117, 75, 33)  # xterm's colours, each legible under black
 STEPS = len(FOR)
 

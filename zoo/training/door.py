@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zoo.optim.clipping import Clipping
+from zoo.optim.sparse import coalesced_parameters, touched, touched_rows
 from zoo.training.monitor import GradientMonitor, gradient_norms
 
 
@@ -42,8 +43,13 @@ class GradientDoor:
             optimizer_index: tells several optimisers of one task apart.
             step: number of optimiser steps taken so far.
             reduce_mean: mean of a tensor over the ranks (identity without them).
+
+        Of a sparse gradient (a table's, of which a batch touches a few rows) a rule sees the touched rows alone.
+
+        Raises:
+            InputError: a sparse gradient that the optimiser cannot use.
         """
-        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        parameters = coalesced_parameters(optimizer)
         if not parameters:
             return
         gradients = [parameter.grad for parameter in parameters]
@@ -57,6 +63,7 @@ class GradientDoor:
             self._passed_step = step
         if self._clipping is not None:
             norms_K, total = (reading.norms_K, reading.total_norm) if first else gradient_norms(gradients)
-            clipped = self._clipping(gradients, parameters, norms_K, total, observe=first)
+            rows = [touched_rows(p, g) for p, g in zip(parameters, gradients, strict=True)]
+            clipped = self._clipping([touched(g) for g in gradients], rows, norms_K, total, observe=first)
             if first:
                 reading.clipped = clipped

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.errors import InputError
+from zoo.optim.sparse import dense, touched, touched_rows
 from zoo.probes.layers import LayerReadings, watch_layers
 from zoo.training.record import Reading, Record
 
@@ -108,7 +109,8 @@ class GradientMonitor:
         with self.pausing():  # these backwards are ours, not the training's: the deltas must not see them
             for name, term in terms.items():
                 if term.requires_grad:
-                    self.add_term_gradient(name, torch.autograd.grad(term, parameters, retain_graph=True, **UNUSED))
+                    found = torch.autograd.grad(term, parameters, retain_graph=True, **UNUSED)
+                    self.add_term_gradient(name, [g.to_dense() if g.is_sparse else g for g in found])
 
     @contextmanager
     def pausing(self) -> Iterator[None]:
@@ -146,7 +148,7 @@ class GradientMonitor:
         self._close_held(optimizer_index, names, gradients, parameters, reading)
         if self.samples(step):
             self._held[optimizer_index] = HeldStep(
-                step, names, [g.clone() for g in gradients], [p.detach().clone() for p in parameters]
+                step, names, [dense(g) for g in gradients], [p.detach().clone() for p in parameters]
             )
         self._terms, self._micro_batches = {}, 0
         self._steps.append(reading)
@@ -177,7 +179,7 @@ class GradientMonitor:
             self._scalars.append((held.step, name, "update_norm", update))
             self._scalars.append((held.step, name, "weight_norm", weight))
         pairs = zip(held.gradients, gradients, strict=True)
-        products = torch.stack([torch.dot(a.reshape(-1), b.reshape(-1)) for a, b in pairs])
+        products = torch.stack([torch.dot(touched_rows(a, b).reshape(-1), touched(b).reshape(-1)) for a, b in pairs])
         lengths = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(held.gradients))) * now.total_norm
         self._scalars.append((held.step, "", "gradient_cosine", products.sum() / lengths))
 
@@ -288,12 +290,12 @@ class GradientMonitor:
 
 
 def gradient_norms(gradients: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """l2 norms of K tensors, [K], and the norm of all of them together, one number.
+    """l2 norms of K tensors, dense or coalesced, [K], and the norm of all of them together, one number.
 
     >>> gradient_norms([torch.tensor([3.0]), torch.tensor([0.0, 4.0])])
     (tensor([3., 4.]), tensor(5.))
     """
-    norms_K = torch.stack(torch._foreach_norm(gradients))
+    norms_K = torch.stack(torch._foreach_norm([touched(gradient) for gradient in gradients]))
     return norms_K, torch.linalg.vector_norm(norms_K)
 
 

@@ -254,7 +254,7 @@ class TaskModule(LightningModule, ABC):
         batches, states = zip(*self._micro_batches, strict=True)
         self._micro_batches = []
         params = {name: p.detach() for name, p in self.net.named_parameters()}
-        grads = {name: p.grad for name, p in self.net.named_parameters() if p.grad is not None}
+        grads = {name: p.grad.to_dense() for name, p in self.net.named_parameters() if p.grad is not None}
         reading = Step(step, grads, params, loss_at(self.net, self.objective_of, batches, states))
         for probe in self.probes:
             self.monitor.add(step, probe(reading))

@@ -15,6 +15,28 @@ Variant = Literal["tuned", "static", "multichannel"]
 PAD, UNKNOWN = 0, 1
 
 
+class PlaceVectors(nn.Module):
+    """vectors_BTE -> the same plus a learned vector for each of the first places of a sentence, at first zero.
+
+    A filter's answer is so raised or lowered by where a word stands. Places behind the last have its vector.
+
+    Args:
+        places: how many vectors.
+        size: E.
+    """
+
+    def __init__(self, places: int, size: int):
+        super().__init__()
+        if places < 1:
+            raise InputError(f"net.places: expected 1 or more, got {places}; leave it out for none")
+        self.vectors = nn.Parameter(torch.zeros(places, size))
+
+    def forward(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
+        """The sum; zero where no token is present."""
+        places_T = torch.arange(vectors_BTE.shape[1], device=vectors_BTE.device).clamp(max=len(self.vectors) - 1)
+        return vectors_BTE + self.vectors[places_T] * present_BT[..., None]
+
+
 class WordEmbedding(nn.Module):
     """tokens_BT -> vectors_BTE; [PAD] is the zero vector and stays it.
 
@@ -81,7 +103,9 @@ class WordEmbedding(nn.Module):
         if self.training and self.word_dropout:
             drawn_BT = torch.rand(tokens_BT.shape, device=tokens_BT.device) < self.word_dropout
             tokens_BT = tokens_BT.masked_fill(drawn_BT & (tokens_BT != PAD), UNKNOWN)
+        # Probes put tensors in the parameters' place, whose derivatives they want whole.
         found = [
-            embedding(tokens_BT, table, PAD, sparse=self.sparse and table.requires_grad) for table in self.channels
+            embedding(tokens_BT, table, PAD, sparse=self.sparse and isinstance(table, nn.Parameter))
+            for table in self.channels
         ]
         return found[0] if len(found) == 1 else torch.cat(found, -1)

@@ -8,9 +8,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from tasks.text.networks.embedding import PAD, Variant, WordEmbedding
+from tasks.text.networks.embedding import PAD, PlaceVectors, Variant, WordEmbedding
+from tasks.text.networks.filters import RegionFilters, inside
+from tasks.text.networks.hidden import hidden_layers
 from tasks.text.networks.pooling import MaxPooling, Pooling
 from zoo.errors import InputError
+
+# The largest value of a map goes on being the largest behind them: they may come after max pooling, on one value a map.
+INCREASING = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softplus, nn.Identity)
 
 
 class SentenceCNN(nn.Module):
@@ -27,9 +32,11 @@ class SentenceCNN(nn.Module):
         feature_maps: F, filters of each region size.
         activation: makes the activation function.
         pooling: of a map over the sentence.
-        dropout: share of pooled values dropped.
+        hidden_sizes: of fully connected layers before the last, as in the parallel CNN of Chen (2015).
+        dropout: share of values dropped before every linear layer.
         embedding_dropout: share of a token's vector dropped.
         word_dropout: see `WordEmbedding`.
+        places: learned vectors of places in the sentence, added to the words'; see `PlaceVectors`. None: none.
         sparse: see `WordEmbedding`.
 
     Raises:
@@ -50,9 +57,11 @@ class SentenceCNN(nn.Module):
         feature_maps: int = 100,
         activation: Callable[[], nn.Module] = nn.ReLU,
         pooling: Pooling | None = None,
+        hidden_sizes: Sequence[int] = (),
         dropout: float = 0.5,
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
+        places: int | None = None,
         sparse: bool = False,
     ):
         super().__init__()
@@ -63,31 +72,40 @@ class SentenceCNN(nn.Module):
         self.embedding = WordEmbedding(vocabulary_size, embedding_size, variant, word_dropout, sparse)
         self.region_sizes = tuple(region_sizes)
         size = self.embedding.vector_size
-        self.filters = nn.ModuleList(nn.Conv1d(size, feature_maps, h, padding=h - 1) for h in self.region_sizes)
+        self.places = PlaceVectors(places, size) if places is not None else None
+        self.filters = nn.ModuleList(RegionFilters(size, feature_maps, h) for h in self.region_sizes)
         self.activation = activation()
         self.pooling = pooling or MaxPooling()
         self.embedding_dropout, self.dropout = nn.Dropout(embedding_dropout), nn.Dropout(dropout)
-        self.output = nn.Linear(feature_maps * len(self.region_sizes) * self.pooling.values, num_classes)
+        pooled = feature_maps * len(self.region_sizes) * self.pooling.values
+        self.hidden, features = hidden_layers(pooled, hidden_sizes, activation, dropout)
+        self.output = nn.Linear(features, num_classes)
 
     def embed(self, tokens_BT: Tensor) -> Tensor:
         """vectors_BTE, the continuous side that saliency is taken at."""
-        return self.embedding(tokens_BT)
+        vectors_BTE = self.embedding(tokens_BT)
+        return vectors_BTE if self.places is None else self.places(vectors_BTE, tokens_BT != PAD)
 
     def maps(self, vectors_BTE: Tensor, present_BT: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(maps_BFS, valid_BS) of every region size; window s of size h ends at token s and begins at s - h + 1."""
-        vectors_BET = self.embedding_dropout(vectors_BTE).transpose(1, 2)
-        lengths_B1 = present_BT.sum(1, keepdim=True)
+        lengths_B = present_BT.sum(1)
         found = []
-        for h, convolution in zip(self.region_sizes, self.filters, strict=True):
-            maps_BFS = self.activation(convolution(vectors_BET))
-            places_S = torch.arange(maps_BFS.shape[2], device=maps_BFS.device)
-            found.append((maps_BFS, places_S < lengths_B1 + h - 1))
+        for h, filters in zip(self.region_sizes, self.filters, strict=True):
+            maps_BFS = self.activation(filters(vectors_BTE))
+            found.append((maps_BFS, inside(lengths_B, maps_BFS.shape[2], h)))
         return found
+
+    def pooled(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
+        """What the layers behind the filters see, [B, maps x values], the maps of the first region size first."""
+        if type(self.pooling) is MaxPooling and isinstance(self.activation, INCREASING):
+            lengths_B = present_BT.sum(1)
+            return self.activation(torch.cat([filters(vectors_BTE, lengths_B) for filters in self.filters], 1))
+        return torch.cat([self.pooling(*maps) for maps in self.maps(vectors_BTE, present_BT)], 1)
 
     def classify(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
         """Logits of sentences given as vectors, zero where no token is present."""
-        pooled = [self.pooling(maps_BFS, valid_BS) for maps_BFS, valid_BS in self.maps(vectors_BTE, present_BT)]
-        return self.output(self.dropout(torch.cat(pooled, 1)))
+        pooled = self.pooled(self.embedding_dropout(vectors_BTE), present_BT)
+        return self.output(self.dropout(self.hidden(pooled)))
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits [B, C]."""

@@ -1,35 +1,50 @@
 """The n-grams that drive each class, and those that decided single sentences."""
 
+from collections import defaultdict
 from html import escape
 
 import torch
 
 from tasks.text.judged import Judged
 from tasks.text.networks import SentenceCNN
-from tasks.text.ngrams import NGram, Window, driving_ngrams, windows_of
+from tasks.text.winning_ngrams import NGram, Window, driving_ngrams, windows_of
 from zoo.reports import Figure, Section, Table
-from zoo.reports.words import visible
+from zoo.reports.words import Word, visible, words_html
 
 MOST_SENTENCES = 10_000
 
 
 def ngram_section(net: SentenceCNN, seen: Judged, class_names: list[str], count: int = 12) -> Section:
-    """For every class the n-grams that add most to it over a split, by their share a sentence times their sentences."""
+    """For every class the n-grams that add most to it over a split: their share a sentence times their sentences.
+
+    An n-gram is listed under the class that it adds most to.
+    """
     part = seen if len(seen) <= MOST_SENTENCES else seen.take(torch.arange(MOST_SENTENCES))
-    found = driving_ngrams(net, part.encoded)
-    figures = []
+    found: dict[int, list[NGram]] = defaultdict(list)
+    for ngram in driving_ngrams(net, part.encoded):
+        found[int(ngram.shares_C.argmax())].append(ngram)
+    body, rows = [], []
     for c, name in enumerate(class_names):
+<<<<<<< HEAD
         best = sorted(found, key=lambda g: -g.sentences * float(g.shares_C[c]))[:count]
         rows = [[text_of(part, g), g.sentences, g.maps, float(g.shares_C[c])] for g in best if float(g.shares_C[c]) > 0]
         table = Table(["n-gram", "sentences", "maps", "adds"], rows)
         if rows:
             figures.append(Figure(f"<b>{escape(name)}</b>{table.html()}", ""))
+=======
+        best = sorted(found[c], key=lambda g: -g.sentences * float(g.shares_C[c]))[:count]
+        listed = [[name, text_of(part, g), g.sentences, g.maps, float(g.shares_C[c])] for g in best]
+        rows += listed
+        words = [word for row in listed for word in (Word(row[1], row[4]), Word("  "))]
+        body.append(f"<b>{escape(name)}</b>{words_html(words)}" if words else "")
+>>>>>>> textexplain
     lead = (
-        "Which n-grams switched on the feature maps, over the test split: in how many sentences one won maps, how many "
-        "maps each time, and what these maps then add to the logit of the class (less the mean of all logits). Shares "
+        "Which n-grams switched on the feature maps over the test split, under the class that each adds most to: the "
+        "deeper the shade, the more its maps add to that logit in a sentence (less the mean of all logits). The shares "
         "of all n-grams of a sentence and the bias add up to the logit exactly."
     )
-    return Section("N-grams that drive each class", lead, figures, {"ngrams": [as_data(part, g) for g in found[:2000]]})
+    table = Table(["class", "n-gram", "sentences", "maps in each", "adds"], rows)
+    return Section("N-grams that drive each class", lead, [Figure("".join(body), "", table)])
 
 
 def text_of(seen: Judged, ngram: NGram) -> str:
@@ -37,11 +52,6 @@ def text_of(seen: Judged, ngram: NGram) -> str:
     n, first, last = ngram.example
     offsets = seen.encoded.offsets_of(n)
     return visible(seen.texts[n][offsets[first][0] : offsets[last][1]]) or "(empty)"
-
-
-def as_data(seen: Judged, ngram: NGram) -> list:
-    """Text, sentences, maps, shares."""
-    return [text_of(seen, ngram), ngram.sentences, ngram.maps, ngram.shares_C.tolist()]
 
 
 def windows_section(net: SentenceCNN, shown: Judged, class_names: list[str], count: int = 4) -> Section:

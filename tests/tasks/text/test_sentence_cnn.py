@@ -95,3 +95,13 @@ def test_given_vectors_start_every_channel():
 def test_region_sizes_are_checked(sizes, said):
     with pytest.raises(InputError, match=said):
         SentenceCNN(region_sizes=sizes)
+
+
+def test_places_are_added_to_words_and_the_last_one_to_all_that_follow():
+    net = SentenceCNN(12, 2, 5, places=2)
+    nn.init.normal_(net.places.vectors)
+    words, places = net.embedding.tuned, net.places.vectors
+    found = net.embed(torch.tensor([[3, 4, 5, 6], [7, 0, 0, 0]]))
+    expected = [words[3] + places[0], words[4] + places[1], words[5] + places[1], words[6] + places[1]]
+    assert torch.equal(found[0], torch.stack(expected))
+    assert torch.equal(found[1], torch.stack([words[7] + places[0], *[torch.zeros(5)] * 3]))

@@ -13,6 +13,7 @@ from tasks.text.vectors import (
     CorpusVectors,
     GloVe50,
     GloVeFile,
+    JoinedVectors,
     NumpyVectors,
     VectorSource,
     Word2VecFile,
@@ -261,3 +262,13 @@ def test_sentences_of_one_word_teach_nothing():
     encoded, _, words = encoded_and_vocabulary(["a", "b", "c"])
     with pytest.raises(InputError, match="expected words that stand beside others"):
         CorpusVectors(size=2).read(words, encoded)
+
+
+def test_vectors_of_several_sources_stand_side_by_side(tmp_path):
+    one, other = tmp_path / "one.txt", tmp_path / "other.txt"
+    one.write_text("bird 1 2\nfish 3 4\n", encoding="utf8")
+    other.write_text("fish 5 7\nstone 6 8\n", encoding="utf8")
+    joined = JoinedVectors([GloVeFile(str(one)), GloVeFile(str(other))])
+    matrix, found = joined.read(["[PAD]", "[UNK]", "bird", "fish"], None)
+    assert matrix[3].tolist() == [3, 4, 5, 7] and matrix[2, :2].tolist() == [1, 2]
+    assert found.tolist() == [False, False, False, True]

@@ -1,0 +1,1 @@
+"""Meaning and form of a sentence kept apart, after Huang et al. (2021)."""
