@@ -103,13 +103,7 @@ def checked(text: Any, file: Path, line: int) -> str:
         InputError: none, half characters, or far too much.
     """
     if not isinstance(text, str):
-<<<<<<< HEAD
-        raise InputError(
-            f"{file}: expected text in line {line}, got {text!r}; mend the line or choose another --column"
-        )
-=======
         raise InputError(f"{file}: expected text in line {line}, got {text!r}; choose another --column")
->>>>>>> textexplain
     if len(text) > LONGEST:
         raise too_long(file, line)
     try:

@@ -25,19 +25,11 @@ def ngram_section(net: SentenceCNN, seen: Judged, class_names: list[str], count:
         found[int(ngram.shares_C.argmax())].append(ngram)
     body, rows = [], []
     for c, name in enumerate(class_names):
-<<<<<<< HEAD
-        best = sorted(found, key=lambda g: -g.sentences * float(g.shares_C[c]))[:count]
-        rows = [[text_of(part, g), g.sentences, g.maps, float(g.shares_C[c])] for g in best if float(g.shares_C[c]) > 0]
-        table = Table(["n-gram", "sentences", "maps", "adds"], rows)
-        if rows:
-            figures.append(Figure(f"<b>{escape(name)}</b>{table.html()}", ""))
-=======
         best = sorted(found[c], key=lambda g: -g.sentences * float(g.shares_C[c]))[:count]
         listed = [[name, text_of(part, g), g.sentences, g.maps, float(g.shares_C[c])] for g in best]
         rows += listed
         words = [word for row in listed for word in (Word(row[1], row[4]), Word("  "))]
         body.append(f"<b>{escape(name)}</b>{words_html(words)}" if words else "")
->>>>>>> textexplain
     lead = (
         "Which n-grams switched on the feature maps over the test split, under the class that each adds most to: the "
         "deeper the shade, the more its maps add to that logit in a sentence (less the mean of all logits). The shares "

@@ -21,7 +21,11 @@ BASELINE = {
                     "feature_maps": 100,
                     "activation": {"class_path": "torch.nn.ReLU", "init_args": {"inplace": False}},
                     "pooling": {"class_path": f"{POOLING}.MaxPooling"},
+                    "hidden_sizes": [],
                     "dropout": 0.5,
+                    "embedding_dropout": 0.0,
+                    "word_dropout": 0.0,
+                    "places": None,
                 },
             },
             "constraints": [

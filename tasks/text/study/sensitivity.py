@@ -1,5 +1,6 @@
 """Sentence CNNs: each setting varied alone around Kim's, after Zhang and Wallace (2015)."""
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from zoo.training.config_cli import make
 from zoo.training.configuration import Tree, merged, read_yaml, same_class
 from zoo.training.trained_figures import trained_figures
 
+SIZES = ("vocabulary_size", "num_classes", "embedding_size", "sparse")
 OPTIONS = ("recipe", "folds", "margin", "vectors")
 FILES: dict[str, type[VectorSource]] = {".bin": Word2VecFile, ".npy": NumpyVectors}
 LEAD = (
@@ -73,13 +75,20 @@ def study(options: dict[str, str], overrides: list[tuple[str, str]]) -> Study:
 
 
 def around_baseline(recipe: Tree) -> Tree:
-    """The recipe with the study's baseline in it; a recipe of another net gives the sizes of its net alone."""
-    net = recipe.get("model", {}).get("init_args", {}).get("net", {})
-    sizes = ("vocabulary_size", "num_classes", "embedding_size")
-    is_cnn = net.get("class_path", "").rpartition(".")[2] == NET.rpartition(".")[2]
-    kept = {key: value for key, value in net.get("init_args", {}).items() if is_cnn or key in sizes}
+    """The recipe's data and training with the study's baseline for a net; of the recipe's net, sizes alone are kept."""
+    nets = list(arguments_within(recipe["model"].get("init_args", {}).get("net", {})))
+    kept = {key: value for net in reversed(nets) for key, value in net.items() if key in SIZES}
     net = {"class_path": NET, "init_args": kept}
-    return merged(merged(recipe, {"model": {"init_args": {"net": net}}}), BASELINE)
+    fresh = merged(recipe, {"model": {"init_args": {"net": None}}})  # else those of a SentenceCNN would be laid under
+    return merged(merged(fresh, {"model": {"init_args": {"net": net}}}), BASELINE)
+
+
+def arguments_within(net: Any) -> Iterator[dict[str, Any]]:
+    """Arguments of a net and of the nets that it is made of."""
+    if isinstance(net, dict):
+        yield net.get("init_args") or {}
+        for member in (net.get("init_args") or {}).get("members", []):
+            yield from arguments_within(member)
 
 
 def refuse_other_settings(base: Tree) -> None:

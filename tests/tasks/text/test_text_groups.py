@@ -1,5 +1,6 @@
 """Swaps: a net of known weights moves by the known amount, a net that is blind does not, intervals cover."""
 
+import json
 import math
 
 import pytest
@@ -12,6 +13,8 @@ from tasks.text.networks import SentenceCNN
 from tasks.text.pages.swap import swap_section
 from tasks.text.swaps import DEFAULT, Swap, read_swaps
 from tasks.text.tokeniser import Tokeniser
+from tests.tasks.text.made_sentences import RECIPE
+from zoo.cli.main import main
 from zoo.errors import InputError
 
 TERMS = [("ann", "bob"), ("eve", "dan"), ("ida", "tom")]
@@ -214,3 +217,21 @@ def test_bad_files_are_one_line(tmp_path, case):
     with pytest.raises(InputError, match=line) as caught:
         swap_section(Task(drawn()), Data(), tmp_path / "swaps.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_explain_shows_the_swaps(tmp_path, monkeypatch, capsys):
+    (tmp_path / "made.yaml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "made.yaml"]) == 0
+    run = str(next(tmp_path.rglob("report.html")).parent)
+    words = "templates:\n  x: ['w1 {x} w2', '{x} w3']\nswaps:\n  to bad: {slot: x, from: [good], to: [bad]}\n"
+    (tmp_path / "swaps.yaml").write_text(words)
+    brief = ["--methods", "gradient_x_input", "--examples", "2", "--steps", "4", "--output", "page"]
+    assert main(["explain", run, "--swap", "swaps.yaml", *brief]) == 0
+    page = json.loads((tmp_path / "page/explain.json").read_text())
+    section = next(one for one in page["sections"] if one["title"] == "Swapped groups")
+    mean, low, high = section["figures"][0]["rows"][0][2:5]
+    assert low < mean < high < 0  # "bad" speaks against "positive"
+    capsys.readouterr()
+    assert main(["explain", run, "--swap", "swap.yaml"]) == 2
+    assert "--swap: expected default or a file of templates, got swap.yaml" in capsys.readouterr().err

@@ -6,17 +6,19 @@ import pytest
 import torch
 import yaml
 
+from tasks.text.networks import SentenceCNN
 from tasks.text.study.conclusions import conclusions
 from tasks.text.study.cross_validation import CrossValidated
 from tasks.text.study.factors import factors
-from tasks.text.study.sensitivity import study
+from tasks.text.study.sensitivity import around_baseline, study
 from tests.tasks.text.made_sentences import RECIPE, MadeSentences
 from zoo.cli.main import main
+from zoo.cli.recipes import find_recipe
 from zoo.errors import InputError
 from zoo.studies import cells
 from zoo.studies.conduct import conduct
 from zoo.training.config_cli import make
-from zoo.training.configuration import merged
+from zoo.training.configuration import merged, read_yaml
 from zoo.training.trained_figures import SAME_DATA, trained_figures
 
 
@@ -108,6 +110,19 @@ def test_levels_make_their_nets(recipe):
     assert seen["pooling", "10-max"].net.output.in_features == 3000
     assert seen["norm", "none"].constraints == [] and seen["norm", "0.5"].constraints[0].max_norm == 0.5
     assert [f.kernel_size for f in seen["regions", "7, 7, 7"].net.filters] == [(7,)] * 3
+
+
+@pytest.mark.parametrize("name", ["wordnet", "mr", "trec"])
+def test_shipped_recipes_give_their_sizes_and_no_more(name):
+    tree = read_yaml(find_recipe(f"text/{name}").path)
+    data = tree["data"]["init_args"]
+    task = make(around_baseline(tree), []).task
+    cnn = task.net
+    assert type(cnn) is SentenceCNN and cnn.region_sizes == (3, 4, 5) and cnn.places is None
+    assert (cnn.dropout.p, cnn.embedding_dropout.p, cnn.embedding.word_dropout) == (0.5, 0.0, 0.0)
+    assert cnn.embedding.vocabulary_size == data["vocabulary_size"] and cnn.embedding.sparse
+    assert cnn.output.out_features == {"wordnet": 26, "mr": 2, "trec": 6}[name]
+    assert task.constraints[0].max_norm == 3 and task.vectors is None
 
 
 def test_conclusions_speak_of_levels_that_there_are():
