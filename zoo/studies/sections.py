@@ -47,7 +47,7 @@ def study_sections(measured: Measurements, errors: dict[str, str]) -> list[Secti
     if errors:
         table = Table(["level", "error of its first cell"], [[*pair] for pair in errors.items()])
         lead = "These are left out above; the same command tries them again."
-        sections.append(Section("Levels that could not be measured", lead, [Figure(table.html(), table=table)]))
+        sections.append(Section("Levels that could not be measured", lead, [Figure(table.html())], {"errors": errors}))
     return sections
 
 

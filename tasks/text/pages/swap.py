@@ -99,6 +99,9 @@ def caption(found: Swapped, lines: dict[int, Along], class_names: list[str]) -> 
     classes = found.change_LPC.shape[2]
     if classes > len(lines) and classes > 2:
         text += f" Shown are the {len(lines)} of {classes} classes that change most, which makes them look certain."
+    for what, count in (("pair", len(found.pairs)), ("template", len(found.swap.templates))):
+        if count == 1:
+            text += f" One {what} alone: the intervals say nothing of other {what}s."
     if found.unknown:
         text += f" Not in the vocabulary, left out with their pairs: {', '.join(found.unknown)}."
     uneven = [pair for pair, even in zip(found.pairs, found.even_P.tolist(), strict=True) if not even]
@@ -111,9 +114,9 @@ def caption(found: Swapped, lines: dict[int, Along], class_names: list[str]) -> 
 def strongest(found: Swapped, lines: dict[int, Along], class_names: list[str]) -> Figure:
     """The sentences whose answer changes most, over the classes that are shown."""
     rows = sorted(sentence_rows(found, lines, class_names), key=lambda row: -abs(row[6]))[:MOST_SENTENCES]
-    columns = ["template", "from", "to", "class", "p before", "p after", "change", "derivative", "average"]
-    table = Table(columns, rows)
-    return Figure(table.html(), "The sentences whose log-odds change most.", table)
+    shown = [[row[0].replace(f"{{{found.swap.slot}}}", f"[{row[1]} → {row[2]}]"), *row[3:8]] for row in rows]
+    table = Table(["sentence", "class", "p before", "p after", "change", "derivative"], shown)
+    return Figure(table.html(), "The sentences whose log-odds change most; p: probability of the class.")
 
 
 def sentence_rows(found: Swapped, lines: dict[int, Along], class_names: list[str]) -> list[list]:

@@ -160,6 +160,7 @@ def test_the_section_holds_the_known_numbers_and_names_what_is_left_out(tmp_path
     row = section.figures[0].table.rows[0]
     truth = [weight(net, b) - weight(net, a) for a, b in TERMS[:2]]
     assert row[:3] == ["good", "change", pytest.approx(sum(truth) / 2)]
+    assert "alone" not in section.figures[0].caption
     assert "Not in the vocabulary, left out with their pairs: zoe." in section.figures[0].caption
     assert "Left out: swap 'second'" in section.figures[-1].caption
     assert len(section.data["rows"]) == 4 and section.data["rows"][0][7] == pytest.approx(truth[0])
@@ -231,6 +232,7 @@ def test_explain_shows_the_swaps(tmp_path, monkeypatch, capsys):
     page = json.loads((tmp_path / "page/explain.json").read_text())
     section = next(one for one in page["sections"] if one["title"] == "Swapped groups")
     mean, low, high = section["figures"][0]["rows"][0][2:5]
+    assert "One pair alone: the intervals say nothing of other pairs." in section["figures"][0]["caption"]
     assert low < mean < high < 0  # "bad" speaks against "positive"
     capsys.readouterr()
     assert main(["explain", run, "--swap", "swap.yaml"]) == 2
