@@ -4,6 +4,7 @@ from pathlib import Path
 
 from zoo.errors import InputError
 from zoo.reports import write_report
+from zoo.studies.conclusion import UNMEASURED
 from zoo.studies.design import Study, cells
 from zoo.studies.measurements import Measurements
 from zoo.studies.progress import StudyProgress
@@ -81,7 +82,8 @@ def _errors(study: Study, results: Results, repetitions: int) -> dict[str, str]:
 
 def _said(study: Study, results: Results, repetitions: int, folder: Path) -> dict[str, str]:
     for one in Measurements(study, repetitions, results.figures).verdicts():
-        print(f"{one.verdict + ':':<17} {one.conclusion.text}")
+        if one.verdict != UNMEASURED:
+            print(f"{one.verdict + ':':<17} {one.conclusion.text}")
     errors = _errors(study, results, repetitions)
     for level, error in errors.items():
         print(f"{'failed:':<17} {level}: {error}")

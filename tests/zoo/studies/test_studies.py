@@ -140,7 +140,7 @@ def test_tables_hold_the_figures_at_their_places():
 def test_page_json_and_words_agree(tmp_path, capsys):
     assert conduct(made(), tmp_path / "s", repetitions=2) == 0
     out = capsys.readouterr().out
-    assert "confirmed:        B beats A" in out and "not confirmed:    B is worse" in out
+    assert "confirmed:        B beats A" in out and "not confirmed:    B is worse" in out and "hue" not in out
     sections = json.loads((tmp_path / "s/study.json").read_text())["sections"]
     said = {one["conclusion"]: one["verdict"] for one in sections[0]["data"]["verdicts"]}
     assert said["B beats A"] == CONFIRMED and "hue counts" not in said
