@@ -1,7 +1,8 @@
 """Conclusions as claims about differences, and the rule by which each is confirmed, not confirmed, or left open.
 
 A claim says that the difference of two levels lies in a range. It holds where the whole interval of the difference
-lies in the range, fails where none of it does, and is open otherwise. A conclusion needs `every` claim of one list and
+lies in the range, fails where none of it does, and is open otherwise, as it is with fewer than five pairs: accuracies are
+counts, so that two or three differences are equal by chance far more often than a t interval allows for. A conclusion needs `every` claim of one list and
 `some` of another: confirmed where they hold, not confirmed where one of `every` fails or all of `some` do, else too
 noisy to say. The intervals of a conclusion hold together at 95 % (Bonferroni over the pairs of levels it compares).
 """
@@ -13,6 +14,7 @@ from math import inf
 from zoo.studies.intervals import CONFIDENCE, Interval
 
 CONFIRMED, REFUTED, OPEN, UNMEASURED = "confirmed", "not confirmed", "too noisy to say", "not measured"
+FEWEST = 5  # pairs
 # (factor, level, other, confidence) -> interval of level - other; None where one of them was not measured
 IntervalOf = Callable[[str, str, str, float], Interval | None]
 
@@ -41,6 +43,8 @@ class Claim:
         >>> Claim("f", "a", "b", low=0).holds(Interval(1.0, 0.5, 1.5, 9))
         True
         """
+        if interval.pairs < FEWEST:
+            return None
         if self.low < interval.low and interval.high < self.high:
             return True
         if interval.high <= self.low or interval.low >= self.high:

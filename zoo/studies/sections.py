@@ -13,12 +13,12 @@ from zoo.studies.measurements import Measurements
 MARKS = {CONFIRMED: ("yes", "✓"), REFUTED: ("no", "✗"), OPEN: ("open", "~"), UNMEASURED: ("open", "–")}
 RULE = (
     "A claim about two levels holds where the whole interval of their difference agrees with it, fails where none of "
-    "it does, and is open in between. Intervals are corrected for the sentences that the training sets share (Nadeau "
+    "it does, and is open in between or with fewer than five pairs. Intervals are corrected for the sentences that the training sets share (Nadeau "
     "and Bengio 2003), and those of one conclusion hold together at 95 % (Bonferroni)."
 )
 SEEDS_RULE = (
     "A claim about two levels holds where the whole interval of their difference agrees with it, fails where none of "
-    "it does, and is open in between. The split is always the same: intervals are over the seeds of training alone and "
+    "it does, and is open in between or with fewer than five seeds. The split is always the same: intervals are over the seeds of training alone and "
     "say nothing of other examples; those of one conclusion hold together at 95 % (Bonferroni)."
 )
 

@@ -79,6 +79,11 @@ def test_a_claim_holds_fails_or_is_open(claim, interval, holds):
     assert Claim("f", "a", "b", *claim).holds(Interval(sum(interval) / 2, *interval, 9)) is holds
 
 
+def test_few_pairs_decide_nothing_however_equal_they_are():
+    assert Claim("f", "a", "b", low=0).holds(Interval(0.72, 0.69, 0.74, 2)) is None
+    assert Claim("f", "a", "b", low=0).holds(Interval(0.72, 0.69, 0.74, 5)) is True
+
+
 def test_bonferroni_counts_pairs_of_levels():
     asked = []
     pairs = (Claim("f", "a", "b", low=0), Claim("f", "b", "a", low=0), Claim("f", "c", "a", low=0))
