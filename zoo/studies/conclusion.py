@@ -1,10 +1,12 @@
 """Conclusions as claims about differences, and the rule by which each is confirmed, not confirmed, or left open.
 
 A claim says that the difference of two levels lies in a range. It holds where the whole interval of the difference
-lies in the range, fails where none of it does, and is open otherwise, as it is with fewer than five pairs: accuracies are
-counts, so that two or three differences are equal by chance far more often than a t interval allows for. A conclusion needs `every` claim of one list and
-`some` of another: confirmed where they hold, not confirmed where one of `every` fails or all of `some` do, else too
-noisy to say. The intervals of a conclusion hold together at 95 % (Bonferroni over the pairs of levels it compares).
+lies in the range, fails where none of it does, and is open otherwise. With fewer than five pairs it is always open:
+accuracies are counts, so that two or three differences are equal by chance more often than a t interval allows for.
+
+A conclusion needs `every` claim of one list and `some` of another: confirmed where they hold, not confirmed where one
+of `every` fails or all of `some` do, else too noisy to say. The intervals of a conclusion hold together at 95 %
+(Bonferroni over the pairs of levels it compares).
 """
 
 from collections.abc import Callable

@@ -13,13 +13,15 @@ from zoo.studies.measurements import Measurements
 MARKS = {CONFIRMED: ("yes", "✓"), REFUTED: ("no", "✗"), OPEN: ("open", "~"), UNMEASURED: ("open", "–")}
 RULE = (
     "A claim about two levels holds where the whole interval of their difference agrees with it, fails where none of "
-    "it does, and is open in between or with fewer than five pairs. Intervals are corrected for the sentences that the training sets share (Nadeau "
-    "and Bengio 2003), and those of one conclusion hold together at 95 % (Bonferroni)."
+    "it does, and is open in between or with fewer than five pairs of trainings. "
+)
+TOGETHER = "Those of one conclusion hold together at 95 % (Bonferroni)."
+FOLDS_RULE = (
+    f"{RULE}Intervals are corrected for the examples that the training sets share (Nadeau and Bengio 2003). {TOGETHER}"
 )
 SEEDS_RULE = (
-    "A claim about two levels holds where the whole interval of their difference agrees with it, fails where none of "
-    "it does, and is open in between or with fewer than five seeds. The split is always the same: intervals are over the seeds of training alone and "
-    "say nothing of other examples; those of one conclusion hold together at 95 % (Bonferroni)."
+    f"{RULE}The split is always the same: intervals are over the seeds of training alone and say nothing of other "
+    f"examples. {TOGETHER}"
 )
 
 
@@ -41,7 +43,7 @@ def study_sections(measured: Measurements, errors: dict[str, str]) -> list[Secti
     """Everything below the cards."""
     sections = [factor_section(measured, factor) for factor in measured.study.factors]
     if verdicts := [one for one in measured.verdicts() if one.verdict != UNMEASURED]:
-        rule = RULE if measured.study.folds > 1 else SEEDS_RULE
+        rule = FOLDS_RULE if measured.study.folds > 1 else SEEDS_RULE
         sections.insert(0, Section("What the literature concludes, and what is seen here", rule, [verdicts_figure(
             verdicts, measured.study.unit)], {"verdicts": [_as_data(one) for one in verdicts]}))  # fmt: skip
     if errors:
