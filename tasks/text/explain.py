@@ -15,6 +15,7 @@ from tasks.text.pages.checks import checked_methods, checks_section, randomisati
 from tasks.text.pages.ngrams import ngram_section, windows_section
 from tasks.text.pages.reading_facts import reading_section
 from tasks.text.pages.sentences import shaded_sentences
+from tasks.text.pages.swap import swap_section
 from tasks.text.word_values import METHODS, Method, integrated, word_values
 from zoo.errors import InputError
 from zoo.reports import Figure, Section, confusion_matrix
@@ -52,6 +53,7 @@ def explain_sections(
     count: int = 10,
     steps: int = 50,
     texts: list[str] | None = None,
+    swap: str | None = None,
 ) -> list[Section]:
     """Words of every method, whether their values mean anything, and the n-grams behind each answer.
 
@@ -59,6 +61,7 @@ def explain_sections(
         InputError: an unknown method or choice, sentences and a choice at once, or nothing to show.
     """
     methods = methods_of(names, steps)
+    swaps = [swap_section(task, data, swap)] if swap else []
     if texts is not None:
         if choose is not None:
             raise InputError("--choose: expected no choice beside --text, got both; leave one of them out")
@@ -76,7 +79,7 @@ def explain_sections(
         sections.append(windows_section(task.net, shown, data.class_names))
     sections.append(checks_section(task.net, batch, methods, steps))
     changed = checked_methods(methods, steps)
-    return [*sections, *([randomisation_section(task.net, batch, changed)] if changed else [])]
+    return [*sections, *([randomisation_section(task.net, batch, changed)] if changed else []), *swaps]
 
 
 def judged_split(task: "SentenceClassification", data: TextData, name: str = "test") -> Judged:

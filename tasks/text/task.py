@@ -104,7 +104,7 @@ class SentenceClassification(TaskModule):
         """Confusion matrix, what was read, worst mistakes, n-grams and shaded words of the test split."""
         return report_sections(self, data)
 
-    explain_options = ("methods", "choose", "examples", "steps", "text")
+    explain_options = ("methods", "choose", "examples", "steps", "text", "swap")
 
     def explain_sections(self, data: TextData, **options: Any) -> list[Section]:
         """Words shaded by several methods, with the checks that say whether they mean anything."""

@@ -34,7 +34,7 @@ def gradient_norm(target: Target, batch: Batch) -> Tensor:
 def gradient_x_input(target: Target, batch: Batch) -> Tensor:
     """x_t . d logit / d x_t: the first-order effect of scaling a word's vector to [PAD]'s, which is zero."""
     vectors_BTE, score = target(batch)
-    return _inside((vectors_BTE * gradient(score, vectors_BTE)).sum(2), batch)
+    return _inside(torch.linalg.vecdot(vectors_BTE, gradient(score, vectors_BTE)), batch)
 
 
 def smoothed_norm(target: Target, batch: Batch, noise_level: float = 0.15, samples: int = 25) -> Tensor:

@@ -65,7 +65,7 @@ def _slope(score: Score, leaf: Tensor) -> Tensor:
             "score: expected a differentiable function of the inputs, got one without gradient; "
             "take no_grad, argmax, detach and rounding out of it"
         )
-    found = torch.autograd.grad(values.sum(), leaf, allow_unused=True)[0]
+    found = torch.autograd.grad(values, leaf, torch.ones_like(values), allow_unused=True)[0]
     if found is None:
         raise InputError("score: expected a function of the inputs, got one that does not use them; check the score")
     return found

@@ -18,8 +18,11 @@ VERBS = {
     "test": "figures on the test split: zoo test RUN_OR_CHECKPOINT",
     "predict": "predictions as a file: zoo predict RUN_OR_CHECKPOINT [--output FILE]",
     "explain": "what the answers depend on, as a page: zoo explain RUN",
+    "study": "an expectation of the literature, measured: zoo study NAME; without a name, lists them",
     "doctor": "versions that do not fit together, missing extras, what this machine can do",
 }
+
+OWN_HELP = ("fit", "study")  # they print a page of their own
 
 
 def console() -> None:
@@ -54,7 +57,7 @@ def _run(arguments: list[str]) -> int:
         print(f"gradient-zoo {__version__}")
         return 0
     if verb in VERBS:
-        if verb != "fit" and {"-h", "--help"} & set(rest):  # fit has a page of its own
+        if verb not in OWN_HELP and {"-h", "--help"} & set(rest):
             print(f"zoo {verb}: {VERBS[verb]}")
             return 0
         return importlib.import_module(f"zoo.cli.{verb}").run(rest)

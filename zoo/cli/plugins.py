@@ -11,11 +11,16 @@ GROUP = "zoo.verbs"
 
 def plugin_verbs() -> dict[str, EntryPoint]:
     """Verb -> where its function is."""
-    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+    return entry_points_of(GROUP)
+
+
+def entry_points_of(group: str) -> dict[str, EntryPoint]:
+    """Name -> entry point, of everything that is installed."""
+    return {point.name: point for point in metadata.entry_points(group=group)}
 
 
 def described(point: EntryPoint) -> str:
-    """The first line of the docstring of a verb's module, which is read and not imported: it may need seconds."""
+    """The first line of the docstring of a module, which is read and not imported: it may need seconds."""
     try:
         spec = find_spec(point.module)
         text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf8"))) or ""

@@ -200,14 +200,14 @@ def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
         where: run or checkpoint.
         overrides: keys and values that change the configuration.
         options: root, output (a folder), methods (names with commas), choose, examples, steps, at (a point),
-            rollouts (of an agent), text (the user's own).
+            rollouts (of an agent), text (the user's own), swap (a file of templates).
     """
     root = options.get("root", "runs")
     parts = read_run(where, overrides, root)
     _refuse_others(options, parts.task.explain_options)
     if "text" not in options:
         parts.data.setup("test")
-    wanted: dict[str, Any] = {key: options[key] for key in ("choose", "at") if key in options}
+    wanted: dict[str, Any] = {key: options[key] for key in ("choose", "at", "swap") if key in options}
     if "text" in options:
         wanted["texts"] = options["text"]
     if "methods" in options:

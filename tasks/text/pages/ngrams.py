@@ -7,7 +7,7 @@ import torch
 
 from tasks.text.judged import Judged
 from tasks.text.networks import SentenceCNN
-from tasks.text.ngrams import NGram, Window, driving_ngrams, windows_of
+from tasks.text.winning_ngrams import NGram, Window, driving_ngrams, windows_of
 from zoo.reports import Figure, Section, Table
 from zoo.reports.words import Word, visible, words_html
 

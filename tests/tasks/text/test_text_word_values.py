@@ -7,7 +7,16 @@ import torch
 from torch import nn
 
 from tasks.text.class_logit import class_logit, evaluating
-from tasks.text.networks import KMaxPooling, MaxPooling, MeanPooling, SentenceCNN
+from tasks.text.networks import (
+    BagOfVectors,
+    KMaxPooling,
+    MaxPooling,
+    MeanPooling,
+    NaiveBayes,
+    ResidualCNN,
+    SentenceCNN,
+    SerialCNN,
+)
 from tasks.text.tokeniser import Encoded
 from tasks.text.word_values import (
     METHODS,
@@ -78,6 +87,50 @@ def test_integrated_gradients_start_at_the_baseline_that_is_named():
     assert (absent(target, (SENTENCES, LABELS), "pad") == 0).all()
     with pytest.raises(InputError, match="expected pad or unknown"):
         integrated(target, (SENTENCES, LABELS), absence="mean")
+
+
+@pytest.mark.parametrize("options", [{}, {"hidden_sizes": [4]}, {"activation": nn.Tanh}, {"pooling": KMaxPooling(2)}])
+def test_the_score_and_its_derivative_are_those_of_the_net(options):
+    net = small_net(**options)
+    tokens, labels = torch.tensor([[4, 5, 6, 7, 8], [9, 4, 0, 0, 0]]), torch.tensor([2, 0])
+    vectors, score = class_logit(net, (tokens, labels))
+    leaf = vectors.clone().requires_grad_()
+    held = leaf * (tokens != 0)[..., None]
+    expected = net.classify(held, tokens != 0).gather(1, labels[:, None])[:, 0]
+    torch.testing.assert_close(score(vectors), expected.detach(), atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        gradient(score, vectors), torch.autograd.grad(expected.sum(), leaf)[0], atol=1e-12, rtol=0
+    )
+    by_transform = torch.func.grad(lambda x: score(x).sum())(vectors)
+    torch.testing.assert_close(by_transform, gradient(score, vectors), atol=1e-12, rtol=0)
+
+
+def every_net() -> dict[str, nn.Module]:
+    """One of each architecture, on a vocabulary of 30."""
+    torch.manual_seed(3)
+    options = {"vocabulary_size": 30, "num_classes": 3}
+    nets = {
+        "sentence_cnn": SentenceCNN(embedding_size=6, feature_maps=7, **options),
+        "residual_cnn": ResidualCNN(embedding_size=6, feature_maps=7, **options),
+        "serial_cnn": SerialCNN(embedding_size=6, feature_maps=7, hidden_sizes=[5], **options),
+        "bag_of_vectors": BagOfVectors(embedding_size=6, buckets=11, **options),
+        "naive_bayes": NaiveBayes(pairs=4, **options),
+    }
+    return {name: net.double().eval() for name, net in nets.items()}
+
+
+@pytest.mark.parametrize("net", every_net().values(), ids=list(every_net()))
+def test_every_net_is_explained_and_integrated_gradients_add_up(net):
+    tokens, labels = torch.tensor([[4, 5, 6, 7, 8], [9, 4, 0, 0, 0]]), torch.tensor([2, 0])
+    target = partial(class_logit, net)
+    for method in METHODS.values():
+        found = method(target, (tokens, labels))
+        assert found.shape == tokens.shape and found.isfinite().all() and (found[1, 2:] == 0).all()
+    vectors, score = target((tokens, labels))
+    change = score(vectors) - score(torch.zeros_like(vectors))
+    torch.testing.assert_close(
+        integrated(target, (tokens, labels), steps=400).sum(1), change.detach(), atol=1e-2, rtol=0.02
+    )
 
 
 @pytest.mark.parametrize("pooling", [MaxPooling(), KMaxPooling(2), MeanPooling()])

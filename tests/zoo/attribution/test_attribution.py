@@ -285,3 +285,19 @@ def test_no_graph_is_left_and_random_scores_leave_the_stream(method):
 def test_common_mistakes_are_one_line(call, line):
     with pytest.raises(InputError, match=line):
         call(torch.randn(2, 4), lambda inputs: (inputs**2).sum(1))
+
+
+def test_positions_that_an_example_lacks_count_for_nothing():
+    weight = torch.tensor([4.0, 3, 2, 1, 0, 0])
+    short, long = torch.tensor([[[1.0, 2, 3]]]), torch.tensor([[[1.0, 2, 3, 9, 9, 9]]])
+    score = lambda x: (x[:, 0] * weight[: x.shape[2]]).sum(1).sqrt()  # noqa: E731
+    held = score(torch.tensor([[[0.0, 0, 0, 9, 9, 9]]]))
+    counted = torch.tensor([[True, True, True, False, False, False]])
+    inside = lambda x: score(x).square().sub(held.square()).sqrt()  # noqa: E731  the score of the part that counts
+    alone = against_random(score, short, {"a": short}, stages=3, orders=200)["a"]
+    padded = against_random(inside, long, {"a": long}, stages=3, orders=200, counted=counted)["a"]
+    torch.testing.assert_close(padded.deletion_N, alone.deletion_N)
+    torch.testing.assert_close(padded.insertion_N, alone.insertion_N)
+    torch.testing.assert_close(padded.random_deletion_RN.mean(), alone.random_deletion_RN.mean(), rtol=0.05, atol=0)
+    with pytest.raises(InputError, match=r"faithfulness\.counted"):
+        against_random(score, short, {"a": short}, counted=counted)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tasks.text.networks import DynamicPooling, KMaxPooling, MaxPooling, MeanPooling, SentenceCNN
-from tasks.text.ngrams import driving_ngrams, window_shares, windows_of
+from tasks.text.winning_ngrams import driving_ngrams, window_shares, windows_of
 from tests.tasks.text.planted_words import trained
 
 
@@ -17,6 +17,19 @@ def test_shares_and_bias_add_up_to_the_logits(pooling):
     total_CB = sum(shares.sum((2, 3)) for _, shares in window_shares(net, tokens))
     raw_BC = net.eval()(tokens) - net.output.bias
     torch.testing.assert_close(total_CB.t(), raw_BC - raw_BC.mean(1, keepdim=True))
+
+
+def test_with_hidden_layers_a_share_is_the_first_order_one():
+    torch.manual_seed(0)
+    net = SentenceCNN(20, 3, 6, region_sizes=(2,), feature_maps=5, hidden_sizes=[4], activation=nn.Tanh).double().eval()
+    tokens = torch.tensor([[3, 4, 5, 6]])
+    ((_, shares),) = window_shares(net, tokens)
+    maps, valid = net.maps(net.embed(tokens), tokens != 0)[0]
+    pooled = net.pooling(maps, valid).detach().requires_grad_()
+    logits = net.output(net.hidden(pooled))
+    for c in range(3):
+        slope = torch.autograd.grad(logits[0, c] - logits.mean(), pooled, retain_graph=True)[0]
+        torch.testing.assert_close(shares[c, 0].sum(1), (slope * pooled)[0].detach())
 
 
 def test_a_share_belongs_to_the_window_that_wins():

@@ -2,7 +2,8 @@
 
 A logit of a sentence CNN is b_c + sum over maps f of w_cf p_f, where p_f is map f's value at the window that won the
 pooling. So (d logit_c / d map value) x (map value) is the exact share of a window: the shares and b_c add up to the
-logit. Shares are taken of the logit less the mean of all logits, since softmax sees no more than that.
+logit. (With hidden layers behind the pooling it is a first-order share.) Shares are taken of the logit less the mean of
+all logits, since softmax sees no more than that.
 
 Legend: B = sentences, T = tokens, F = maps of a region size, S = windows, C = classes. Window s of size h ends at
 token s and begins at s - h + 1.
@@ -34,7 +35,7 @@ def window_shares(net: SentenceCNN, tokens_BT: Tensor) -> list[tuple[int, Tensor
         with torch.enable_grad():
             leaves = [maps_BFS.clone().requires_grad_() for maps_BFS, _ in read]
             pooled = [net.pooling(leaf, valid_BS) for leaf, (_, valid_BS) in zip(leaves, read, strict=True)]
-            logits_BC = net.output(torch.cat(pooled, 1))
+            logits_BC = net.output(net.hidden(torch.cat(pooled, 1)))
             centred_C = (logits_BC - logits_BC.mean(1, keepdim=True)).sum(0)
             slopes_C = [torch.autograd.grad(one, leaves, retain_graph=True) for one in centred_C]
         per_size = zip(net.region_sizes, leaves, zip(*slopes_C, strict=True), strict=True)
