@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from tasks.text.data import TextData
 from tasks.text.judged import Judged, answers_to, chosen_examples, judged
@@ -38,8 +39,8 @@ def report_sections(task: "SentenceClassification", data: TextData) -> list[Sect
     if len(worst):
         lead = f"The test sentences whose true class gets the lowest probability, by integrated gradients. {SHADES}"
         sections.append(Section("Worst mistakes", lead, [by_method(task, data, seen.take(worst))]))
-    if isinstance(task.net, SentenceCNN):
-        sections.append(ngram_section(task.net, seen, data.class_names))
+    if (cnn := sentence_cnn_in(task.net)) is not None:
+        sections.append(ngram_section(cnn, seen, data.class_names))
     some = seen.take(chosen_examples(seen, "each", max(6, data.num_classes)))
     lead = f"The first test sentences of each class, by integrated gradients. {SHADES} `zoo explain` shows more."
     return [*sections, Section("What the answers rest on", lead, [by_method(task, data, some)])]
@@ -75,11 +76,16 @@ def explain_sections(
         sample = seen.take(torch.linspace(0, len(seen) - 1, min(CHECKED, len(seen))).round().long())
     batch = (sample.encoded.padded(torch.arange(len(sample))), sample.predicted_N)
     sections = [Section("Words", SHADES, [by_method(task, data, shown, methods)])]
-    if isinstance(task.net, SentenceCNN):
-        sections.append(windows_section(task.net, shown, data.class_names))
+    if (cnn := sentence_cnn_in(task.net)) is not None:
+        sections.append(windows_section(cnn, shown, data.class_names))
     sections.append(checks_section(task.net, batch, methods, steps))
     changed = checked_methods(methods, steps)
     return [*sections, *([randomisation_section(task.net, batch, changed)] if changed else []), *swaps]
+
+
+def sentence_cnn_in(net: nn.Module) -> SentenceCNN | None:
+    """The net whose filters can be read: itself, or the first of a committee."""
+    return next((module for module in net.modules() if isinstance(module, SentenceCNN)), None)
 
 
 def judged_split(task: "SentenceClassification", data: TextData, name: str = "test") -> Judged:

@@ -77,6 +77,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--glove", action="store_true")
     given = parser.parse_args()
+    if given.glove and given.set == "wordnet":
+        parser.error("--glove: expected one of Kim's seven sets, got wordnet; leave it out")
     name, seeds = given.set, given.seeds or SEEDS.get(given.set, 5)
     started = time.perf_counter()
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:

@@ -3,8 +3,6 @@
 Legend: B = sentences, T = tokens, E = sizes of a token's vectors of all members, K = members, C = classes.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -14,9 +12,10 @@ from zoo.errors import InputError
 
 
 class Committee(nn.Module):
-    """The mean of the members' probabilities; in training every member's own logits, [B, K, C].
+    """The mean of the members' logits; in training every member's own ones, [B, K, C].
 
-    The loss is the mean of the members' losses: each learns as it would alone, from the same batches.
+    The loss is the mean of the members' losses: each learns as it would alone, from the same batches. Probabilities are
+    so the members' geometric mean, and what a word adds to a logit the mean of what it adds to theirs.
 
     Args:
         members: nets with `embed` and `classify`, of one vocabulary and for the same classes.
@@ -54,11 +53,11 @@ class Committee(nn.Module):
         return torch.cat([member.embed(tokens_BT) for member in self.members], 2)
 
     def classify(self, vectors_BTE: Tensor, present_BT: Tensor) -> Tensor:
-        """Logs of the mean probabilities [B, C]; in training logits [B, K, C]."""
+        """The mean of the members' logits [B, C]; in training all of them [B, K, C]."""
         parts = vectors_BTE.split(self.sizes, 2)
         answers = [member.classify(part, present_BT) for member, part in zip(self.members, parts, strict=True)]
         logits_BKC = torch.stack(answers, 1)
-        return logits_BKC if self.training else logits_BKC.log_softmax(2).logsumexp(1) - math.log(len(answers))
+        return logits_BKC if self.training else logits_BKC.mean(1)
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """See `classify`."""

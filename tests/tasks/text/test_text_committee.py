@@ -1,4 +1,4 @@
-"""Nets side by side: each learns as it would alone, together they answer with the mean of their probabilities."""
+"""Nets side by side: each learns as it would alone, together they answer with the mean of their logits."""
 
 import pytest
 import torch
@@ -28,10 +28,10 @@ def test_every_member_gets_the_gradient_of_its_own_loss():
             assert torch.allclose(found.grad, expected.grad, atol=1e-7)
 
 
-def test_the_answer_is_the_mean_of_the_probabilities():
+def test_the_answer_is_the_geometric_mean_of_the_probabilities():
     nets = Committee(members()).eval()
-    expected = sum(member(TOKENS).softmax(1) for member in nets.members) / 3
-    assert torch.allclose(nets(TOKENS).exp(), expected, atol=1e-6)
+    product = torch.stack([member(TOKENS).softmax(1) for member in nets.members]).prod(0) ** (1 / 3)
+    assert torch.allclose(nets(TOKENS).softmax(1), product / product.sum(1, keepdim=True), atol=1e-6)
 
 
 def test_vectors_go_to_the_members_that_have_some():
