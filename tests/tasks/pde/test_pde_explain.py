@@ -136,4 +136,4 @@ def test_explain_writes_its_page(tmp_path, monkeypatch, capsys):
     assert "t = 0.2, x = 0.3" in page and "d u / d alpha" in page and "True error of u" in page
     capsys.readouterr()
     assert main(["explain", str(run), "--at", "t=9"]) == 2 and main(["explain", str(run), "--choose", "each"]) == 2
-    assert "--choose: expected an option of this task's (--at)" in capsys.readouterr().err
+    assert "--choose: expected an option of this task's (--output, --at)" in capsys.readouterr().err
