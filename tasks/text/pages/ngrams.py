@@ -28,7 +28,7 @@ def ngram_section(net: SentenceCNN, seen: Judged, class_names: list[str], count:
         best = sorted(found[c], key=lambda g: -g.sentences * float(g.shares_C[c]))[:count]
         listed = [[name, text_of(part, g), g.sentences, g.maps, float(g.shares_C[c])] for g in best]
         rows += listed
-        words = [word for row in listed for word in (Word(row[1], row[4]), Word("  "))]
+        words = [word for row in listed for word in (Word(row[1], row[4]), Word(" · "))][:-1]
         body.append(f"<b>{escape(name)}</b>{words_html(words)}" if words else "")
     lead = (
         "Which n-grams switched on the feature maps over the test split, under the class that each adds most to: the "

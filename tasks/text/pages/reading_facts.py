@@ -4,7 +4,7 @@ from tasks.text.data import Split, TextData
 from tasks.text.networks.embedding import UNKNOWN
 from zoo.reports import Figure, Section, Table
 
-COLUMNS = ["split", "sentences", "tokens a sentence", "unknown tokens, %", "sentences cut", "tokens cut", "empty"]
+COLUMNS = ["split", "sentences", "tokens each", "unknown, %", "cut", "tokens cut", "empty"]
 
 
 def facts_of(split: Split) -> list[int | float]:
