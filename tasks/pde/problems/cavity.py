@@ -10,6 +10,7 @@ from tasks.pde.flow import velocities, vorticity_transport
 from tasks.pde.problem import Problem, Reference
 from tasks.pde.problems.corner import corner_flow
 from tasks.pde.references import axes_of, cavity, grid_of
+from zoo.errors import InputError
 
 
 class Cavity(Problem):
@@ -23,20 +24,24 @@ class Cavity(Problem):
         reynolds: Re.
         lifted: highest power of Re in the corners' flow.
         reach: how far the corners' inertia is taken, in multiples of 1/Re.
+        wall_power: of the weight 16 x (1 - x) y (1 - y) of the residual; 2 leaves more of it to the inside.
     """
 
     bounds = {"x": (0.0, 1.0), "y": (0.0, 1.0)}
     fields = ("psi",)
     observables = ("u", "v")
 
-    def __init__(self, reynolds: float = 100.0, lifted: int = 2, reach: float = 20.0):
+    def __init__(self, reynolds: float = 100.0, lifted: int = 2, reach: float = 20.0, wall_power: int = 1):
+        if wall_power < 0:
+            raise InputError(f"problem.wall_power: expected 0 or more, got {wall_power}; 1 or 2 are usual")
+        self.wall_power = wall_power
         self.constants = {"nu": 1 / reynolds}
         self.reynolds, self.lifted, self.reach = reynolds, lifted, reach / reynolds
 
     def equation(self, psi: Field, points: Coordinates, nu: Any) -> Tensor:
         """See `Problem`."""
         x, y = points.x, points.y
-        return 16 * x * (1 - x) * y * (1 - y) * vorticity_transport(psi, nu)
+        return (16 * x * (1 - x) * y * (1 - y)) ** self.wall_power * vorticity_transport(psi, nu)
 
     def offset(self, x: Coordinates) -> Any:
         """The flows at both ends of the lid, each made to end before it reaches another wall."""
