@@ -18,6 +18,7 @@ from tasks.pde.problems.cavity import fade
 from tasks.pde.problems.corner import corner_flow, corner_terms, waves
 from zoo.cli.main import main
 from zoo.derivatives import JetSpace, jet_of
+from zoo.errors import InputError
 
 
 def columns(problem, x):
@@ -184,3 +185,25 @@ def test_recipes_reach_solver_accuracy(tmp_path, monkeypatch, recipe, bar):
     assert main(["fit", f"pde/{recipe}"]) == 0
     metrics = json.loads((tmp_path / "runs" / "pde" / recipe / "1" / "metrics.json").read_text())
     assert metrics["test/relative_l2"] < bar
+
+
+def test_stretched_features_are_plain_ones_of_the_tangent():
+    plain, stretched = (RandomFeatures(2, 1, 9, 3.0, stretch=c).double() for c in (0.0, 1.0))
+    torch.nn.init.normal_(plain.output.weight)
+    stretched.load_state_dict(plain.state_dict())
+    points = torch.rand(20, 2, dtype=torch.float64) * 2 - 1
+    expected = plain(torch.tan(points) / math.tan(1.0))
+    torch.testing.assert_close(stretched(points), expected, atol=1e-12, rtol=0)
+    with pytest.raises(InputError, match=r"net\.stretch: expected a number"):
+        RandomFeatures(stretch=1.6)
+
+
+def test_the_walls_weight_of_the_cavity_is_a_power():
+    once, twice = Cavity(wall_power=1), Cavity(wall_power=2)
+    points = once.placed(unit_points(50, "uniform", 0))
+    psi = torch.sin(jet_of(points, once.space)[..., 0:1] * 3) * jet_of(points, once.space)[..., 1:2]
+    x, y = points[:, :1], points[:, 1:]
+    rows = [problem.residual(psi, points, problem.constants) for problem in (once, twice)]
+    torch.testing.assert_close(rows[1], rows[0] * 16 * x * (1 - x) * y * (1 - y), atol=1e-12, rtol=1e-12)
+    with pytest.raises(InputError, match="wall_power: expected 0 or more"):
+        Cavity(wall_power=-1)
