@@ -17,6 +17,7 @@ from tasks.speech.augmentations import SpecAugment
 from tasks.speech.data.utterances import Utterances
 from tasks.speech.features import Features
 from zoo.data import TensorLoader, content_hash
+from zoo.data.splits import split_named, within_limit
 from zoo.errors import InputError
 
 SampleChange = Callable[[Tensor], Tensor]
@@ -142,9 +143,7 @@ class SpeechData(LightningDataModule, ABC):
             InputError: there is no such split.
         """
         self.setup()
-        if split not in self.splits:
-            raise InputError(f"split: expected one of {', '.join(self.splits)}, got {split!r}; mend the command")
-        numbers = torch.arange(len(self.splits[split]))
+        numbers = torch.arange(len(split_named(self.splits, split)))
         return TensorLoader((numbers,), max(self.batch_size, 64), transform=lambda batch: self.batch(split, batch[0]))
 
     def train_dataloader(self) -> TensorLoader:
@@ -157,10 +156,7 @@ class SpeechData(LightningDataModule, ABC):
             seed=self.seed,
             transform=lambda batch: self.batch("train", batch[0], training=True),
         )
-        if self.trainer is not None:
-            limit = self.trainer.limit_train_batches
-            loader.taken = min(len(loader), limit if isinstance(limit, int) else int(limit * len(loader))) or None
-        return loader
+        return within_limit(loader, self.trainer)
 
     def val_dataloader(self) -> TensorLoader | list:
         """Validation batches; none when there is no such split."""

@@ -13,6 +13,7 @@ from tasks.text.data.sentences import Sentences
 from tasks.text.tokeniser import Encoded, Kind, Tokeniser
 from zoo.data import TensorLoader, check_labels, content_hash
 from zoo.data.seeded_order import permutation
+from zoo.data.splits import split_named, within_limit
 from zoo.errors import InputError
 
 Batch = tuple[Tensor, Tensor]  # tokens_BT, labels_B
@@ -150,19 +151,14 @@ class TextData(LightningDataModule, ABC):
 
     def _split(self, name: str) -> Split:
         self.setup()
-        if name not in self.splits:
-            raise InputError(f"split: expected one of {', '.join(self.splits)}, got {name!r}; mend the command")
-        return self.splits[name]
+        return split_named(self.splits, name)
 
     def train_dataloader(self) -> TensorLoader:
         """Shuffled batches of like length."""
         s = self._split("train")
         loader = TensorLoader((torch.arange(len(s)),), self.batch_size, shuffle=True, transform=batches_of(s))
         loader.sampler = LengthOrder(s.encoded.lengths_N, self.batch_size, seed=self.seed)
-        if self.trainer is not None:
-            limit = self.trainer.limit_train_batches
-            loader.taken = min(len(loader), limit if isinstance(limit, int) else int(limit * len(loader))) or None
-        return loader
+        return within_limit(loader, self.trainer)
 
     def val_dataloader(self) -> TensorLoader | list:
         """Validation batches; none when no share is kept."""

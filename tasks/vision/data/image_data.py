@@ -10,6 +10,7 @@ from tasks.vision.augmentations import Augmentation
 from tasks.vision.data.image_files import ImageFiles
 from tasks.vision.data.pixel_statistics import as_floats, mean_and_std
 from zoo.data import TensorLoader, check_images, check_labels, content_hash
+from zoo.data.splits import split_named, within_limit
 from zoo.errors import InputError
 
 
@@ -129,9 +130,7 @@ class ImageData(LightningDataModule, ABC):
             InputError: there is no such split.
         """
         self.setup()
-        if split not in self.splits:
-            raise InputError(f"split: expected one of {', '.join(self.splits)}, got {split!r}; mend the command")
-        s = self.splits[split]
+        s = split_named(self.splits, split)
         return TensorLoader((s.images, s.labels), max(self.batch_size, 256), transform=self._plain_batch)
 
     def train_dataloader(self) -> TensorLoader:
@@ -141,10 +140,7 @@ class ImageData(LightningDataModule, ABC):
         loader = TensorLoader(
             (s.images, s.labels), self.batch_size, shuffle=True, seed=self.seed, transform=self._training_batch
         )
-        if self.trainer is not None:
-            limit = self.trainer.limit_train_batches
-            loader.taken = min(len(loader), limit if isinstance(limit, int) else int(limit * len(loader))) or None
-        return loader
+        return within_limit(loader, self.trainer)
 
     def val_dataloader(self) -> TensorLoader | list:
         """Validation batches; none when no share is kept."""
