@@ -33,3 +33,15 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text in one move; see `writing_atomically`."""
     with writing_atomically(path) as file:
         file.write(text)
+
+
+def reraise_interrupt(error: BaseException) -> None:
+    """Raise the Ctrl-C in whose wake `error` came, if there was one.
+
+    torch closes a broken-off archive with a RuntimeError of its own, which would pass for a full disk.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (KeyboardInterrupt, SystemExit)):
+            raise cause
+        cause = cause.__context__

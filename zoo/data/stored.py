@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.atomic import reraise_interrupt
 from zoo.data.checks import content_hash
 from zoo.errors import InputError
 
@@ -23,6 +24,7 @@ def write_stored(path: Path, contents: dict[str, Any]) -> None:
         torch.save(contents | {"content_hash": _hash(contents)}, partial)
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:  # torch's own writer says RuntimeError when the disk is full
+        reraise_interrupt(error)
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(
             f"{path.name}: expected to write {path}, got {reason}; free space or mend permissions"

@@ -10,6 +10,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from zoo.atomic import reraise_interrupt
 from zoo.errors import InputError
 from zoo.training.random_state import random_state, set_random_state
 
@@ -30,6 +31,7 @@ def save_atomically(content: dict[str, Any], path: str | Path) -> None:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        reraise_interrupt(error)
         raise InputError(
             f"checkpoint: expected to write {path}, got {error}; free disk space or mend the folder's permissions"
         ) from error
