@@ -246,7 +246,10 @@ def test_film_is_of_the_episode(monkeypatch):
 def task_of(algorithm, count=16, steps=16):
     torch.manual_seed(0)
     environment = Environment("CartPole-v1", count)
-    make = lambda spaces: ActorCritic(spaces, hidden_sizes=[16])  # noqa: E731
+
+    def make(spaces):
+        return ActorCritic(spaces, hidden_sizes=[16])
+
     return PolicyGradient(environment, make, algorithm, torch.optim.Adam, rollout_steps=steps, discount=0.98)
 
 

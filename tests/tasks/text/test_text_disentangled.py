@@ -149,7 +149,10 @@ def test_a_linear_reading_finds_what_is_there_and_nothing_else():
     labels = torch.randint(0, 4, (2000,))
     noise = torch.randn(2000, 6)
     told = noise + nn.functional.one_hot(labels, 6) * 8
-    read = lambda x: linear_accuracy((x[:1000], labels[:1000]), (x[1000:], labels[1000:]))  # noqa: E731
+
+    def read(x):
+        return linear_accuracy((x[:1000], labels[:1000]), (x[1000:], labels[1000:]))
+
     assert read(told) > 0.99
     assert read(noise) < 0.25 + 4 * (0.25 * 0.75 / 1000) ** 0.5
 
@@ -160,7 +163,10 @@ def test_shares_are_norms_of_the_jacobian():
     vectors, present = net.embed(tokens), tokens != 0
     found = token_shares(net.meaning, vectors, present)
     for n, length in enumerate((4, 2)):
-        one = lambda x: net.meaning(x[None], torch.ones(1, len(x), dtype=torch.bool))[0]  # noqa: E731
+
+        def one(x):
+            return net.meaning(x[None], torch.ones(1, len(x), dtype=torch.bool))[0]
+
         jacobian = torch.autograd.functional.jacobian(one, vectors[n, :length].detach())
         norms = jacobian.square().sum((0, 2)).sqrt()
         torch.testing.assert_close(found[n, :length], norms / norms.sum())

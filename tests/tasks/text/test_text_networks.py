@@ -117,7 +117,10 @@ def residual_by_loops(net: ResidualCNN, words: list[int]) -> torch.Tensor:
 
     def convolved(rows, layer, dilation=1):
         zero = torch.zeros(rows.shape[1], dtype=rows.dtype)
-        at = lambda i: rows[i] if 0 <= i < len(rows) else zero  # noqa: E731
+
+        def at(i):
+            return rows[i] if 0 <= i < len(rows) else zero
+
         weight = layer.weight
         return torch.stack(
             [sum(weight[:, :, k] @ at(s + (k - 1) * dilation) for k in range(3)) + layer.bias for s in range(len(rows))]

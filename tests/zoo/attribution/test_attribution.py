@@ -290,10 +290,16 @@ def test_common_mistakes_are_one_line(call, line):
 def test_positions_that_an_example_lacks_count_for_nothing():
     weight = torch.tensor([4.0, 3, 2, 1, 0, 0])
     short, long = torch.tensor([[[1.0, 2, 3]]]), torch.tensor([[[1.0, 2, 3, 9, 9, 9]]])
-    score = lambda x: (x[:, 0] * weight[: x.shape[2]]).sum(1).sqrt()  # noqa: E731
+
+    def score(x):
+        return (x[:, 0] * weight[: x.shape[2]]).sum(1).sqrt()
+
     held = score(torch.tensor([[[0.0, 0, 0, 9, 9, 9]]]))
     counted = torch.tensor([[True, True, True, False, False, False]])
-    inside = lambda x: score(x).square().sub(held.square()).sqrt()  # noqa: E731  the score of the part that counts
+
+    def inside(x):  # the score of the part that counts
+        return score(x).square().sub(held.square()).sqrt()
+
     alone = against_random(score, short, {"a": short}, stages=3, orders=200)["a"]
     padded = against_random(inside, long, {"a": long}, stages=3, orders=200, counted=counted)["a"]
     torch.testing.assert_close(padded.deletion_N, alone.deletion_N)

@@ -174,7 +174,10 @@ def test_what_is_done_is_not_done_again_and_a_torn_line_is_dropped(tmp_path):
 def test_more_repetitions_and_levels_go_on_and_another_baseline_is_refused(tmp_path):
     conduct(made(folds=2, letters="AB"), tmp_path)
     calls = []
-    of = lambda tree: calls.append(tree["letter"]) or measure(tree)  # noqa: E731
+
+    def of(tree):
+        return calls.append(tree["letter"]) or measure(tree)
+
     conduct(made(folds=2, of=of), tmp_path, repetitions=2)
     assert Counter(calls) == {"A": 2, "B": 2, "C": 4, "D": 4}
     with pytest.raises(InputError, match=r"expected base.noise 0.004, .* got 0.1; take the former"):
