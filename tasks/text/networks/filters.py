@@ -29,7 +29,7 @@ class RegionFilters(nn.Conv1d):
         """Maps, or the largest value of each within the sentence."""
         if lengths_B is None:
             return super().forward(vectors_BTE.transpose(1, 2))
-        if transformed():  # vmap, jvp and their like do not see through a Function
+        if _transformed():  # vmap, jvp and their like do not see through a Function
             maps_BFS = super().forward(vectors_BTE.transpose(1, 2))
             return maps_BFS.masked_fill(
                 ~inside(lengths_B, maps_BFS.shape[2], self.kernel_size[0])[:, None], -torch.inf
@@ -73,10 +73,10 @@ class _ByVectors(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient_BF: Tensor) -> tuple[Tensor | None, ...]:
         vectors_BTE, weight_FEh, ends_BF = ctx.held
-        winners = winning_tokens(ends_BF, vectors_BTE.shape[1], weight_FEh.shape[2])
+        winners = _winning_tokens(ends_BF, vectors_BTE.shape[1], weight_FEh.shape[2])
         if torch.is_grad_enabled():
             return _again(vectors_BTE, vectors_BTE, weight_FEh, winners, gradient_BF), None, None, None
-        return vector_gradient(vectors_BTE, weight_FEh, winners, gradient_BF), None, None, None
+        return _vector_gradient(vectors_BTE, weight_FEh, winners, gradient_BF), None, None, None
 
 
 class _ByWeight(torch.autograd.Function):
@@ -90,7 +90,7 @@ class _ByWeight(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient_BF: Tensor) -> tuple[Tensor | None, ...]:
         vectors_BTE, weight_FEh, ends_BF = ctx.held
-        winners = winning_tokens(ends_BF, vectors_BTE.shape[1], weight_FEh.shape[2])
+        winners = _winning_tokens(ends_BF, vectors_BTE.shape[1], weight_FEh.shape[2])
         if torch.is_grad_enabled():
             return _again(weight_FEh, vectors_BTE, weight_FEh, winners, gradient_BF), None, None
         return _weight_gradient(vectors_BTE, weight_FEh, winners, gradient_BF), None, None
@@ -99,7 +99,7 @@ class _ByWeight(torch.autograd.Function):
 Winners = tuple[Tensor, Tensor]  # tokens_FhB, inside_FhB
 
 
-def winning_tokens(ends_BF: Tensor, t: int, h: int) -> tuple[Tensor, Tensor]:
+def _winning_tokens(ends_BF: Tensor, t: int, h: int) -> tuple[Tensor, Tensor]:
     """Places of the winners' tokens among all X of the batch, and which of them are no zero vectors beyond an end."""
     places_FhB = ends_BF.t()[:, None] + torch.arange(1 - h, 1, device=ends_BF.device)[:, None]
     inside_FhB = (places_FhB >= 0) & (places_FhB < t)
@@ -123,7 +123,7 @@ def _weight_gradient(vectors_BTE: Tensor, weight_FEh: Tensor, winners: Winners, 
     return rows_RE.view(*tokens_FhB.shape[:2], -1).permute(0, 2, 1).contiguous()
 
 
-def vector_gradient(vectors_BTE: Tensor, weight_FEh: Tensor, winners: Winners, gradient_BF: Tensor) -> Tensor:
+def _vector_gradient(vectors_BTE: Tensor, weight_FEh: Tensor, winners: Winners, gradient_BF: Tensor) -> Tensor:
     """Of each token x: the sum over the winning windows that hold it of the filter's weights at its place, weighted."""
     tokens_FhB, inside_FhB = winners
     parts_FhB = gradient_BF.to(vectors_BTE).t()[:, None] * inside_FhB
@@ -136,6 +136,6 @@ def vector_gradient(vectors_BTE: Tensor, weight_FEh: Tensor, winners: Winners, g
     return rows_XE.view_as(vectors_BTE)
 
 
-def transformed() -> bool:
+def _transformed() -> bool:
     """Whether vmap, jvp or their like are at work, which do not see through a Function."""
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
