@@ -8,10 +8,10 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
-from tasks.text.data.length_order import LengthOrder
 from tasks.text.data.sentences import Sentences
 from tasks.text.tokeniser import Encoded, Kind, Tokeniser
 from zoo.data import TensorLoader, check_labels, content_hash
+from zoo.data.length_order import LengthOrder
 from zoo.data.seeded_order import permutation
 from zoo.data.splits import split_named, within_limit
 from zoo.errors import InputError
