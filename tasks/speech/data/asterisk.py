@@ -34,7 +34,7 @@ def split_by(whole: Utterances, key_of: Callable[[int], str]) -> dict[str, Utter
 
 
 class Asterisk(SpeechData):
-    """551 prompts of telephone exchanges by one voice, 24 minutes; what is said in validation and test is not trained on.
+    """551 prompts of telephone exchanges by one voice, 24 minutes; no test prompt is trained on.
 
     Recordings with the same transcript are in the same split. Words, numbers and beginnings of sentences recur in all.
 

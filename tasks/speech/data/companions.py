@@ -8,12 +8,11 @@ from random import Random
 
 import torch
 
-from tasks.speech.data.made import made_utterances, some_voices
+from tasks.speech.data.made import TIMBRES, made_utterances, some_voices
 from tasks.speech.data.utterances import Utterances
 from zoo.errors import InputError
 
 HERE = Path(__file__).resolve().parents[3]
-TIMBRES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "f1", "f2", "f3", "f4", "f5", "Annie", "linda", "belinda", "steph")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,8 @@ class Companions:
         share = self.own if further else 1.0
         said = [draw.choice(own if draw.random() < share else further) for _ in range(self.count)]
         said = [" ".join(text.split()[: self.longest]) for text in said]
-        voices = some_voices(self.accents, TIMBRES, self.words_per_minute, (30, 80), 200, self.seed)
+        timbres = [timbre for split in TIMBRES.values() for timbre in split]
+        voices = some_voices(self.accents, timbres, self.words_per_minute, (30, 80), 200, self.seed)
         return made_utterances(said, voices, train.rate, self.seed)
 
 
