@@ -8,6 +8,7 @@ from tasks.speech.data.companions import Companions, joined
 from tasks.speech.data.speech_data import SpeechData
 from tasks.speech.data.stored import stored_utterances
 from tasks.speech.data.utterances import Utterances
+from tasks.speech.decoding.decoder import Texts
 from tasks.speech.prompts import spoken_text
 from zoo.errors import InputError
 
@@ -50,13 +51,21 @@ class Asterisk(SpeechData):
         if repeats < 1:
             raise InputError(f"data.repeats: expected 1 or more, got {repeats}; mend the recipe")
         self.root, self.companions, self.repeats = root, companions, repeats
+        self._transcripts: list[str] = []
+        self._further: list[str] = []
 
     def load(self) -> dict[str, Utterances]:
         """See `SpeechData.load`."""
         whole = stored_utterances(self.root, "asterisk")
         splits = split_by(whole, lambda n: whole.texts[n])
+        self._transcripts, held_out = splits["train"].texts, splits["validation"].texts + splits["test"].texts
         train = [splits["train"]] * self.repeats
         if self.companions is not None:
-            held_out = splits["validation"].texts + splits["test"].texts
-            train.append(self.companions.spoken(splits["train"], held_out, spoken_text))
+            self._further = self.companions.further(held_out, spoken_text)
+            train.append(self.companions.spoken(splits["train"], self._further))
         return splits | {"train": joined(train)}
+
+    def language_texts(self) -> Texts:
+        """Training prompts, and the further texts of the companions."""
+        self.setup()
+        return Texts(self._transcripts, self._further)

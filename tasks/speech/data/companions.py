@@ -38,19 +38,14 @@ class Companions:
     words_per_minute: tuple[int, int] = (120, 180)
     seed: int = 0
 
-    def spoken(self, train: Utterances, held_out: Sequence[str], normal: Callable[[str], str]) -> Utterances:
-        """The utterances.
+    def further(self, held_out: Sequence[str], normal: Callable[[str], str]) -> list[str]:
+        """Further texts as transcripts; none is a held-out transcript, or contains one of three words or more."""
+        return without(further_texts(self.texts, normal), held_out) if self.texts else []
 
-        Args:
-            train: recordings, whose rate is kept.
-            held_out: transcripts of the other splits: they are neither spoken nor contained in what is spoken.
-            normal: how a further text is written as a transcript.
-        """
-        known = set("".join(train.texts))
-        own = sorted(set(train.texts))
-        further = [text for text in further_texts(self.texts, normal) if set(text) <= known] if self.texts else []
-        further = without(further, held_out)
-        draw = Random(self.seed)
+    def spoken(self, train: Utterances, further: Sequence[str]) -> Utterances:
+        """The utterances: transcripts of `train`, whose rate is kept, and further texts written in its letters."""
+        known, own, draw = set("".join(train.texts)), sorted(set(train.texts)), Random(self.seed)
+        further = [text for text in further if set(text) <= known]
         share = self.own if further else 1.0
         said = [draw.choice(own if draw.random() < share else further) for _ in range(self.count)]
         said = [" ".join(text.split()[: self.longest]) for text in said]

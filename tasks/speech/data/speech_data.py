@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tasks.speech.alphabet import Alphabet, Units
 from tasks.speech.augmentations import SampleChange, SpecAugment
 from tasks.speech.data.utterances import Utterances
+from tasks.speech.decoding.decoder import Texts
 from tasks.speech.features import Features
 from zoo.data import TensorLoader, content_hash
 from zoo.data.length_order import LengthOrder
@@ -66,6 +67,11 @@ class SpeechData(LightningDataModule, ABC):
     @abstractmethod
     def load(self) -> dict[str, Utterances]:
         """Utterances by split: "train", "test" and perhaps "validation"."""
+
+    def language_texts(self) -> Texts:
+        """What language models of a decoder learn from: the training transcripts."""
+        self.setup()
+        return Texts(self.splits["train"].texts)
 
     def setup(self, stage: str | None = None) -> None:
         """Load, check and compute features, once."""
