@@ -4,7 +4,6 @@ Legend: B = utterances of a batch, T = frames, D = features, U = labels of the l
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,14 +12,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tasks.speech.alphabet import Alphabet, Units
-from tasks.speech.augmentations import SpecAugment
+from tasks.speech.augmentations import SampleChange, SpecAugment
 from tasks.speech.data.utterances import Utterances
 from tasks.speech.features import Features
 from zoo.data import TensorLoader, content_hash
 from zoo.data.splits import split_named, within_limit
 from zoo.errors import InputError
-
-SampleChange = Callable[[Tensor], Tensor]
 
 
 class Batch(NamedTuple):
