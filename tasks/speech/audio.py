@@ -3,6 +3,7 @@
 Legend: S = samples.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from zoo.errors import InputError
 
 CLIPPED = 0.999  # of full scale
 LARGEST_SHARE_CLIPPED = 0.02
+UNKNOWN_SIZE = 0x7FFFF000  # and above: written by programs that send sound before they know its length
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,36 @@ def read_audio(path: str | Path, rate: int | None = None) -> Audio:
         raise InputError(
             f"{path}: expected a wav, flac, ogg or mp3 file, got {reason}; convert or remove it"
         ) from error
-    if len(values) < promised:
-        raise InputError(
-            f"{path}: expected {promised} samples as its header says, got {len(values)}; it is cut off, fetch it again"
-        )
+    if len(values) < promised or (missing := bytes_missing(Path(path))):
+        got = f"{len(values)} of {promised} samples" if len(values) < promised else f"{missing:,} bytes fewer"
+        raise InputError(f"{path}: expected what its header says, got {got}; it is cut off, fetch it again")
     samples_S = torch.from_numpy(values).mean(1)
     check_samples(samples_S, str(path))
     return resampled(Audio(samples_S, own_rate), rate) if rate else Audio(samples_S, own_rate)
+
+
+def bytes_missing(path: Path) -> int:
+    """How many bytes a wav file has fewer than its header says, which libsndfile passes over in silence."""
+    with path.open("rb") as file:
+        if file.read(12)[:4] != b"RIFF":
+            return 0
+        while len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[4:], "little")
+            if head[:4] == b"data":
+                return max(size - (path.stat().st_size - file.tell()), 0) if size < UNKNOWN_SIZE else 0
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return 0
+
+
+def promised_seconds(path: str | Path) -> float:
+    """Length that the file's header tells; 0 where it has none, which `read_audio` explains."""
+    try:
+        import soundfile
+
+        about = soundfile.info(str(path))
+        return about.frames / about.samplerate if about.samplerate > 0 else 0.0
+    except (ImportError, OSError, RuntimeError, TypeError):
+        return 0.0
 
 
 def check_samples(samples_S: Tensor, name: str) -> None:
