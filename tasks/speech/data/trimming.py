@@ -9,9 +9,8 @@ from torch import Tensor
 def trimmed(samples_S: Tensor, rate: int, below_db: float = 40.0) -> Tensor:
     """The samples from the first to the last 10 ms that are louder than the loudest 10 ms less `below_db` decibels.
 
-    >>> import torch
-    >>> trimmed(torch.cat([torch.zeros(200), torch.ones(300), torch.full((100,), 1e-3)]), rate=10000).tolist() == [1.0] * 300
-    True
+    >>> trimmed(Tensor([0.0, 0.001, 1.0, 0.5, 0.001]), rate=100).tolist()
+    [1.0, 0.5]
     """
     frame = max(1, rate // 100)
     if len(samples_S) < frame:
