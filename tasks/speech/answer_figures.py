@@ -26,12 +26,12 @@ def answer_figures(said: Sequence[str], heard: Sequence[str]) -> dict[str, list[
 def with_rates(figures: dict[str, float]) -> dict[str, float]:
     """Mean counts replaced by rates: errors over units said in the whole set, not a mean of rates.
 
-    >>> with_rates({"val/loss": 1.0, "val/word_errors": 0.5, "val/words": 2.0})
-    {'val/loss': 1.0, 'val/wer': 0.25}
+    >>> with_rates({"test/loss": 1.0, "test/beam_word_errors": 0.5, "test/beam_words": 2.0})
+    {'test/loss': 1.0, 'test/beam_wer': 0.25}
     """
     kept = dict(figures)
     for rate, errors, units in RATES:
-        for name in [name for name in figures if name.endswith(f"/{units}")]:
+        for name in [name for name in figures if name.endswith((f"/{units}", f"_{units}"))]:
             prefix, total = name.removesuffix(units), kept.pop(name)
             kept[prefix + rate] = kept.pop(prefix + errors) / max(total, 1e-9)
     return kept
