@@ -4,7 +4,8 @@ Legend: B = utterances of a batch, T = frames, D = features, U = labels of the l
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -13,14 +14,15 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tasks.speech.alphabet import Alphabet, Units
-from tasks.speech.augmentations import SpecAugment
+from tasks.speech.augmentations import SampleChange, SpecAugment
 from tasks.speech.data.utterances import Utterances
+from tasks.speech.decoding.decoder import Texts
 from tasks.speech.features import Features
+from tasks.speech.frame_changes import FrameChange, normalised_within
 from zoo.data import TensorLoader, content_hash
+from zoo.data.length_order import LengthOrder
 from zoo.data.splits import split_named, within_limit
 from zoo.errors import InputError
-
-SampleChange = Callable[[Tensor], Tensor]
 
 
 class Batch(NamedTuple):
@@ -42,7 +44,9 @@ class SpeechData(LightningDataModule, ABC):
         units: what the net spells: characters or words.
         batch_size: utterances a training batch.
         sample_changes: of training sounds, in turn (Speed, Gain, Noise).
+        frame_changes: of training frames, in turn, before they are normalised (Warp, RoomNoise).
         spec_augment: masks in training features; None leaves them.
+        pool: training batches that are sorted by length together, so that little of them is padding; 1 sorts none.
         seed: of the order of the training utterances; by default the run's.
     """
 
@@ -53,19 +57,34 @@ class SpeechData(LightningDataModule, ABC):
         batch_size: int = 32,
         sample_changes: list[SampleChange] | None = None,
         spec_augment: SpecAugment | None = None,
+        pool: int = 1,
         seed: int | None = None,
+        frame_changes: list[FrameChange] | None = None,
     ):
         super().__init__()
-        self.features, self.units, self.batch_size = features, units, batch_size
+        self.features, self.units, self.batch_size, self.pool = features, units, batch_size, pool
         self.sample_changes, self.spec_augment, self.seed = sample_changes or [], spec_augment, seed
+        self.frame_changes = frame_changes or []
+        if self.frame_changes and (features.kind, features.deltas, features.stack) != ("log_mel", 0, 1):
+            raise InputError(
+                "data.frame_changes: expected log_mel features without deltas and stacking, got "
+                f"{features.kind}, deltas {features.deltas}, stack {features.stack}; take sample_changes"
+            )
+        self._trained_on = replace(features, normalise=False) if self.frame_changes else features
         self._alphabet: Alphabet | None = None
         self.splits: dict[str, Utterances] = {}
         self._frames: dict[str, list[Tensor]] = {}
         self._labels: dict[str, list[Tensor]] = {}
+        self._plain: list[Tensor] = []  # training frames that are not normalised, where they shall be changed
 
     @abstractmethod
     def load(self) -> dict[str, Utterances]:
         """Utterances by split: "train", "test" and perhaps "validation"."""
+
+    def language_texts(self) -> Texts:
+        """What language models of a decoder learn from: the training transcripts."""
+        self.setup()
+        return Texts(self.splits["train"].texts)
 
     def setup(self, stage: str | None = None) -> None:
         """Load, check and compute features, once."""
@@ -86,6 +105,8 @@ class SpeechData(LightningDataModule, ABC):
             self._frames[name] = [self.features(split.samples(n)) for n in range(len(split))]
             pairs = zip(split.texts, split.names, strict=True)
             self._labels[name] = [torch.tensor(self._alphabet.encode(text, one)) for text, one in pairs]
+        if self.frame_changes:
+            self._plain = [self._trained_on(loaded["train"].samples(n)) for n in range(len(loaded["train"]))]
         self.splits = loaded
 
     @property
@@ -120,21 +141,27 @@ class SpeechData(LightningDataModule, ABC):
     def batch(self, split: str, chosen_B: Tensor, training: bool = False) -> Batch:
         """The chosen utterances of a split, augmented for training."""
         numbers = chosen_B.tolist()
-        if training and self.sample_changes:
-            frames = [self._changed(self.splits[split].samples(n)) for n in numbers]
-        else:
-            frames = [self._frames[split][n] for n in numbers]
+        features_BTD, frames_B = self._training(numbers) if training else padded(self._frames[split], numbers)
         labels = [self._labels[split][n] for n in numbers]
-        frames_B, lengths_B = (torch.tensor([len(one) for one in rows]) for rows in (frames, labels))
-        features_BTD = pad_sequence(frames, batch_first=True)
-        if training and self.spec_augment is not None:
-            features_BTD = self.spec_augment(features_BTD, frames_B)
+        lengths_B = torch.tensor([len(one) for one in labels])
         return Batch(features_BTD, frames_B, pad_sequence(labels, batch_first=True), lengths_B)
+
+    def _training(self, numbers: list[int]) -> tuple[Tensor, Tensor]:
+        if self.sample_changes:
+            frames = {n: self._changed(self.splits["train"].samples(n)) for n in numbers}
+        else:
+            frames = self._plain if self.frame_changes else self._frames["train"]
+        features_BTD, frames_B = padded(frames, numbers)
+        for change in self.frame_changes:
+            features_BTD, frames_B = change(features_BTD, frames_B, self.features)
+        if self.frame_changes and self.features.normalise:
+            features_BTD = normalised_within(features_BTD, frames_B)
+        return (features_BTD if self.spec_augment is None else self.spec_augment(features_BTD, frames_B)), frames_B
 
     def _changed(self, samples_S: Tensor) -> Tensor:
         for change in self.sample_changes:
             samples_S = change(samples_S)
-        return self.features(samples_S)
+        return self._trained_on(samples_S)
 
     def loader(self, split: str) -> TensorLoader:
         """Batches of a split ("train", "validation", "test") in its own order, as they are.
@@ -156,6 +183,9 @@ class SpeechData(LightningDataModule, ABC):
             seed=self.seed,
             transform=lambda batch: self.batch("train", batch[0], training=True),
         )
+        if self.pool > 1:
+            lengths = torch.tensor([len(frames) for frames in self._frames["train"]])
+            loader.sampler = LengthOrder(lengths, self.batch_size, self.pool, self.seed)
         return within_limit(loader, self.trainer)
 
     def val_dataloader(self) -> TensorLoader | list:
@@ -170,3 +200,9 @@ class SpeechData(LightningDataModule, ABC):
     def predict_dataloader(self) -> TensorLoader:
         """Test batches."""
         return self.loader("test")
+
+
+def padded(frames: Sequence[Tensor] | Mapping[int, Tensor], numbers: list[int]) -> tuple[Tensor, Tensor]:
+    """Frames of the utterances of these numbers side by side, [B, T, D], and how many each has."""
+    chosen = [frames[n] for n in numbers]
+    return pad_sequence(chosen, batch_first=True), torch.tensor([len(one) for one in chosen])

@@ -7,10 +7,12 @@ from tasks.speech.networks.attention import DotAttention, LocationAttention
 from tasks.speech.networks.bilstm import BiLSTM
 from tasks.speech.networks.conformer import Conformer
 from tasks.speech.networks.conv import Conv
+from tasks.speech.networks.conv_bilstm import ConvBiLSTM
 from tasks.speech.networks.flip_lstm import FlipLSTM
 from tasks.speech.networks.las import ListenAttendSpell
 from tasks.speech.networks.listener import Listener
 from tasks.speech.networks.speller import Speller
+from tasks.speech.networks.strided import StridedConv
 from tasks.speech.networks.tdnn import TDNN
 
 __all__ = [
@@ -18,10 +20,12 @@ __all__ = [
     "BiLSTM",
     "Conformer",
     "Conv",
+    "ConvBiLSTM",
     "DotAttention",
     "FlipLSTM",
     "ListenAttendSpell",
     "Listener",
     "LocationAttention",
     "Speller",
+    "StridedConv",
 ]
