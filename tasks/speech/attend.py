@@ -9,18 +9,21 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
-from tasks.speech.answer_figures import answer_figures, with_rates
 from tasks.speech.data.speech_data import Batch
 from tasks.speech.decoding.spelling_beam import Spelled, SpellingBeam, greedy_spelling
 from tasks.speech.losses import check_feasible, ctc_loss
 from tasks.speech.networks.las import Heard, ListenAttendSpell
+from tasks.speech.rates import with_rates
 from tasks.speech.spelling import spelling_loss
+from tasks.speech.task import errors_of
 from zoo.errors import InputError
 from zoo.training.task import Score, TaskModule
 
 
 class AttentionRecognition(TaskModule):
-    """Listen, Attend and Spell, judged by error rates: greedy in validation, greedy and by beam search in the test.
+    """Listen, Attend and Spell, judged by error rates of greedy answers and of a beam search.
+
+    The beam's stand beside the greedy ones as beam_wer and beam_cer; while a net is trained they are left out.
 
     Loss: (1 - c) attention + c CTC, both -log p by label. Chan et al. (2016); Watanabe et al. (2017).
 
@@ -31,7 +34,7 @@ class AttentionRecognition(TaskModule):
         label_smoothing: of the speller's labels.
         scheduled_sampling: share of labels that the speller reads from its own answer once it is fully on.
         sampling_steps: over which that share grows from 0; a speller that knows nothing learns nothing from itself.
-        beam: of the test.
+        beam: the search.
         kwargs: further arguments of `TaskModule`.
 
     Raises:
@@ -83,7 +86,7 @@ class AttentionRecognition(TaskModule):
         return losses
 
     def evaluate(self, net: ListenAttendSpell, batch: Batch) -> dict[str, Tensor]:
-        """Loss and figures of the answers of every utterance; in the test those of the beam too, as `beam_...`."""
+        """Loss and figures of the answers of every utterance; but for a fit's those of the beam too."""
         losses = self._losses(net(batch.features_BTD, batch.frames_B, batch.labels_BU), batch, 0.0)
         loss_B = sum(losses.values())
         alphabet = self.trainer.datamodule.alphabet
@@ -91,10 +94,12 @@ class AttentionRecognition(TaskModule):
         said = [alphabet.decode(row[:length]) for row, length in rows]
         memory = net.listener(batch.features_BTD, batch.frames_B)
         heard = [alphabet.decode(labels) for labels in greedy_spelling(net.speller, *memory, self.beam.longest)]
-        figures = answer_figures(said, heard)
-        if self.trainer.testing:
+        figures = errors_of(said, heard)
+        figures["accuracy"] = [float(one == other) for one, other in zip(said, heard, strict=True)]
+        if self.trainer.state.fn != "fit":
             best = [alphabet.decode(found[0].labels) for found in self.spelled(net, batch.features_BTD, batch.frames_B)]
-            figures |= {f"beam_{name}": values for name, values in answer_figures(said, best).items()}
+            found = errors_of(said, best)
+            figures |= {f"beam_{name}": values for name, values in found.items() if name.endswith("errors")}
         return {"loss": loss_B, **{name: loss_B.new_tensor(values) for name, values in figures.items()}}
 
     def spelled(self, net: ListenAttendSpell, features_BTD: Tensor, frames_B: Tensor) -> list[list[Spelled]]:
