@@ -1,13 +1,12 @@
 """What a transcript is weighed against: the n best answers of our own decoder, or all sequences of a vocabulary.
 
-Both are recipes that are `made` for an alphabet and training transcripts; made, they turn the log-probabilities of a
-batch into `Contest`. Legend: T = frames, B = utterances, V = labels with the blank.
+Both are `made` for an alphabet and training transcripts, and then tell the `Contest` of every batch.
+Legend: T = frames, B = utterances, V = labels with the blank.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from torch import Tensor
 
@@ -15,21 +14,50 @@ from tasks.speech.alphabet import Alphabet
 from tasks.speech.decoding import Scorer, prefix_beam
 from tasks.speech.decoding.ngram import trained
 from tasks.speech.decoding.scorers import LabelScorer
-from tasks.speech.sequence.graphs import Graphs, ctc_graph, stacked, union
+from tasks.speech.sequence.answers import Answer, graph_of, with_transcript
+from tasks.speech.sequence.batched_beam import n_best
+from tasks.speech.sequence.graphs import Graphs, ctc_graph, stacked
 from tasks.speech.sequence.word_loop import word_loop
 from zoo.errors import InputError
 
-Errors = Callable[[Sequence[int], Sequence[int]], float]  # (spoken, heard) -> how many
+
+@dataclass(frozen=True)
+class Contest:
+    """The transcripts of a batch and their rivals: a list of answers each, the transcript first, or one graph."""
+
+    spoken: list[Answer]
+    listed: list[list[Answer]] | None = None
+    loop: Graphs | None = None
+
+    @property
+    def answers(self) -> list[list[Answer]]:
+        """Of every utterance, the transcript first.
+
+        Raises:
+            InputError: the rivals are a graph, whose answers cannot be listed.
+        """
+        if self.listed is None:
+            raise InputError(
+                "model.rivals: expected NBest, since this criterion counts the errors of whole answers, got WordLoop; "
+                "take NBest, or a criterion of paths (MMI, SMBR)"
+            )
+        return self.listed
+
+    @property
+    def transcripts(self) -> Graphs:
+        """Paths of the transcripts."""
+        return stacked([ctc_graph(one.labels, one.weight) for one in self.spoken])
+
+    @property
+    def rivals(self) -> Graphs:
+        """Paths of the transcripts and their rivals."""
+        if self.listed is not None:
+            return stacked([graph_of(answers) for answers in self.listed])
+        times = len(self.spoken)
+        return replace(self.loop, **{k: v.expand(times, *v.shape[1:]) for k, v in vars(self.loop).items()})
 
 
-class Contest(NamedTuple):
-    """Paths of the transcripts, and paths of them and their rivals; both with the language model's weights."""
-
-    spoken: Graphs
-    rivals: Graphs
-
-
-ContestOf = Callable[[Tensor, Tensor, list[list[int]], Errors | None], Contest]
+ContestOf = Callable[[Tensor, Tensor, list[list[int]]], Contest]
 
 
 class Rivals(ABC):
@@ -37,19 +65,19 @@ class Rivals(ABC):
 
     @abstractmethod
     def made(self, alphabet: Alphabet, transcripts: Sequence[str]) -> ContestOf:
-        """(log_probs_TBV, frames_B, spoken, errors) -> Contest, for this alphabet and these training transcripts."""
+        """(log_probs_TBV, frames_B, spoken) -> Contest, for this alphabet and these training transcripts."""
 
 
 @dataclass(frozen=True)
 class NBest(Rivals):
-    """The likeliest answers of prefix search with the net as it is now, and the transcript where it is not among them.
+    """The likeliest answers of prefix search with the net as it is now, and the transcript if it is not among them.
 
     Args:
         count: answers, the transcript aside.
         width: of the search.
-        order: of an n-gram over labels, trained on the training transcripts; 0 searches without one.
+        order: of an n-gram over labels, trained on the training transcripts; 0 searches without one, and faster.
         weight: of the n-gram.
-        bonus: for each label.
+        bonus: for each label, beside the n-gram.
     """
 
     count: int = 8
@@ -63,6 +91,8 @@ class NBest(Rivals):
             raise InputError(
                 f"model.rivals: expected 1 <= count <= width, got count {self.count}, width {self.width}; mend one"
             )
+        if self.bonus and not self.order:
+            raise InputError(f"model.rivals.bonus: expected 0 without an n-gram, got {self.bonus}; set order")
 
     def made(self, alphabet: Alphabet, transcripts: Sequence[str]) -> ContestOf:
         """See `Rivals`."""
@@ -71,14 +101,21 @@ class NBest(Rivals):
             sentences = [[alphabet.texts[label] for label in alphabet.encode(text)] for text in transcripts]
             scorer = LabelScorer(trained(sentences, self.order), alphabet.texts, self.weight, self.bonus)
 
-        def contest(log_probs_TBV: Tensor, frames_B: Tensor, spoken: list[list[int]], errors: Errors | None) -> Contest:
-            weights = [bonus_of(labels, scorer) for labels in spoken]
-            heard = n_best(log_probs_TBV, frames_B, self.count, self.width, scorer)
-            graphs = [contenders(*row, errors) for row in zip(spoken, weights, heard, strict=True)]
-            of_spoken = [ctc_graph(labels, weight) for labels, weight in zip(spoken, weights, strict=True)]
-            return Contest(stacked(of_spoken), stacked(graphs))
+        def contest(log_probs_TBV: Tensor, frames_B: Tensor, spoken: list[list[int]]) -> Contest:
+            answers = [Answer(labels, bonus_of(labels, scorer)) for labels in spoken]
+            heard = self._heard(log_probs_TBV, frames_B, scorer)
+            return Contest(answers, [with_transcript(*row) for row in zip(answers, heard, strict=True)])
 
         return contest
+
+    def _heard(self, log_probs_TBV: Tensor, frames_B: Tensor, scorer: Scorer | None) -> list[list[Answer]]:
+        if scorer is None:
+            found = n_best(log_probs_TBV, frames_B, self.width)
+            return [[Answer(labels) for labels, _ in best[: self.count]] for best in found]
+        rows = log_probs_TBV.detach().cpu().double().transpose(0, 1).numpy()
+        pairs = zip(rows, frames_B.tolist(), strict=True)
+        found = [prefix_beam(row[:frames], self.width, scorer)[: self.count] for row, frames in pairs]
+        return [[Answer(one.labels, one.bonus) for one in best] for best in found]
 
 
 @dataclass(frozen=True)
@@ -103,41 +140,11 @@ class WordLoop(Rivals):
         separator = alphabet.units.index(" ") + 1 if " " in alphabet.units else None
         loop = word_loop({word: alphabet.encode(word) for word in words}, separator, self.weight)
 
-        def contest(log_probs_TBV: Tensor, frames_B: Tensor, spoken: list[list[int]], errors: Errors | None) -> Contest:
-            if errors is not None:
-                raise InputError(
-                    "model.rivals: expected NBest, since errors are counted by whole answers, got WordLoop; "
-                    "take NBest, or a criterion of paths (MMI, SMBR)"
-                )
+        def contest(log_probs_TBV: Tensor, frames_B: Tensor, spoken: list[list[int]]) -> Contest:
             weights = [self.weight * len(alphabet.decode(labels).split()) for labels in spoken]
-            of_spoken = [ctc_graph(labels, weight) for labels, weight in zip(spoken, weights, strict=True)]
-            return Contest(stacked(of_spoken), repeated(loop, len(spoken)))
+            return Contest([Answer(*both) for both in zip(spoken, weights, strict=True)], loop=loop)
 
         return contest
-
-
-def n_best(
-    log_probs_TBV: Tensor, frames_B: Tensor, count: int, width: int, scorer: Scorer | None = None
-) -> list[list[tuple[list[int], float]]]:
-    """(labels, log-weight of the scorer) of the `count` best answers to every utterance."""
-    rows = log_probs_TBV.detach().cpu().double().transpose(0, 1).numpy()
-    found = [
-        prefix_beam(row[:frames], width, scorer)[:count] for row, frames in zip(rows, frames_B.tolist(), strict=True)
-    ]
-    return [[(one.labels, one.bonus) for one in best] for best in found]
-
-
-def contenders(
-    spoken: list[int], weight: float, heard: Sequence[tuple[list[int], float]], errors: Errors | None = None
-) -> Graphs:
-    """The transcript and what was heard instead as one graph; the value of each is how many errors it has."""
-    rest = [(labels, bonus) for labels, bonus in heard if labels != spoken]
-    return union(
-        [
-            ctc_graph(labels, bonus, errors(spoken, labels) if errors else 0.0)
-            for labels, bonus in [(spoken, weight), *rest]
-        ]
-    )
 
 
 def bonus_of(labels: Sequence[int], scorer: Scorer | None) -> float:
@@ -149,8 +156,3 @@ def bonus_of(labels: Sequence[int], scorer: Scorer | None) -> float:
         total += float(scorer.scores(state)[label])
         state = scorer.after(state, label)
     return total + scorer.end(state)
-
-
-def repeated(graph: Graphs, times: int) -> Graphs:
-    """The same graph for several utterances."""
-    return replace(graph, **{k: v.expand(times, *v.shape[1:]) for k, v in vars(graph).items()})

@@ -74,8 +74,8 @@ class SequenceTraining(CTCRecognition):
         data = self.trainer.datamodule
         if self._contest_of is None:
             self._contest_of = self.rivals.made(data.alphabet, data.splits["train"].texts)
-        contest = self._contest_of(log_probs_TBV, frames_B, spoken, self.criterion.errors(data.alphabet))
-        return self.criterion.losses(log_probs_TBV, frames_B, spoken, contest)
+        contest = self._contest_of(log_probs_TBV, frames_B, spoken)
+        return self.criterion.losses(log_probs_TBV, frames_B, contest, data.alphabet)
 
     def on_fit_start(self) -> None:
         """Take the start's weights; a resumed run has its own."""
