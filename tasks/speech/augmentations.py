@@ -3,6 +3,7 @@
 All draw from torch's global generator. Legend: S = samples, B = utterances, T = frames, D = features.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +17,16 @@ def uniform(low: float, high: float) -> float:
     return low + (high - low) * float(torch.rand(()))
 
 
+class SampleChange(ABC):
+    """One change of an utterance's samples."""
+
+    @abstractmethod
+    def __call__(self, samples_S: Tensor) -> Tensor:
+        """The samples, changed."""
+
+
 @dataclass(frozen=True)
-class Speed:
+class Speed(SampleChange):
     """Faster or slower by a factor from `low` to `high`: tempo and pitch together. Ko et al. (2015).
 
     Args:
@@ -40,7 +49,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Gain:
+class Gain(SampleChange):
     """Louder or softer by `low_db` to `high_db` decibels; samples beyond full scale are clipped."""
 
     low_db: float = -6.0
@@ -52,7 +61,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(SampleChange):
     """White noise at a signal-to-noise ratio of `low_db` to `high_db` decibels."""
 
     low_db: float = 10.0

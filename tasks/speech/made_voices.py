@@ -4,6 +4,8 @@ Legend: S = samples.
 """
 
 import ctypes
+import shutil
+import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -76,26 +78,58 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 @cache
-def _library() -> tuple[Any, int]:
+def _loader() -> Any:
     try:
         import espeakng_loader
     except ImportError as error:
         raise InputError(
-            "made voices: expected the package espeakng-loader, got none; pip install 'gradient-zoo[speech]'"
+            "made voices: expected the package espeakng-loader, got none; pip install espeakng-loader"
         ) from error
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    # The library's own default is a path of the machine that it was built on.
-    rate = library.espeak_Initialize(RETRIEVAL, 0, espeakng_loader.get_data_path().encode(), PHONEME_EVENTS)
-    if rate <= 0:
-        raise InputError("made voices: expected eSpeak NG to start, got an error; install espeakng-loader anew")
-    return library, rate
+    return espeakng_loader
 
 
-def spoken(text: str, voice: Voice = Voice()) -> Spoken:
+@dataclass(frozen=True)
+class Synthesiser:
+    """eSpeak NG's library, opened, and the rate of its samples."""
+
+    library: Any
+    rate: int
+
+    @classmethod
+    def opened(cls, path: str) -> "Synthesiser":
+        """The library at this path."""
+        library = ctypes.CDLL(path)
+        # The library's own default is a path of the machine that it was built on.
+        rate = library.espeak_Initialize(RETRIEVAL, 0, _loader().get_data_path().encode(), PHONEME_EVENTS)
+        if rate <= 0:
+            raise InputError("made voices: expected eSpeak NG to start, got an error; install espeakng-loader anew")
+        return cls(library, rate)
+
+    @classmethod
+    def anew(cls) -> "Synthesiser":
+        """A synthesiser in which nothing has been said yet: the same calls in the same order give the same samples.
+
+        The library carries the phases of its waves from call to call, and sets no function back: a copy of it (0.7 MB)
+        is loaded. Voices with breath, such as Reed, draw from C's rand() and differ all the same.
+        """
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            made = cls.opened(shutil.copy(_loader().get_library_path(), folder))
+        made.library.espeak_ng_SetRandSeed(1)  # else seconds since 1970
+        return made
+
+
+@cache
+def _shared() -> Synthesiser:
+    return Synthesiser.opened(_loader().get_library_path())
+
+
+def spoken(text: str, voice: Voice = Voice(), synthesiser: Synthesiser | None = None) -> Spoken:
     """A text spoken by a made voice.
 
-    The library carries the phase of its waves from call to call: the same calls in the same order give the same
-    samples in a new process, and others within one.
+    Args:
+        text: of words.
+        voice: who speaks.
+        synthesiser: by default one for the whole process, whose samples differ a little from call to call.
 
     Raises:
         InputError: a voice that does not exist, or nothing to speak.
@@ -106,7 +140,8 @@ def spoken(text: str, voice: Voice = Voice()) -> Spoken:
     """
     if not text.strip():
         raise InputError(f"made voices: expected text to speak, got {text!r}; give words")
-    library, rate = _library()
+    synthesiser = synthesiser or _shared()
+    library, rate = synthesiser.library, synthesiser.rate
     if library.espeak_SetVoiceByName(voice.name.encode()) != 0:
         raise InputError(f"voice: expected one of eSpeak NG's, such as en, en-us, en+f3, got {voice.name!r}; mend it")
     settings = ((RATE, voice.words_per_minute), (PITCH, voice.pitch), (RANGE, voice.pitch_range))

@@ -4,7 +4,6 @@ Legend: B = utterances of a batch, T = frames, D = features, U = labels of the l
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,14 +12,14 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tasks.speech.alphabet import Alphabet, Units
-from tasks.speech.augmentations import SpecAugment
+from tasks.speech.augmentations import SampleChange, SpecAugment
 from tasks.speech.data.utterances import Utterances
+from tasks.speech.decoding.decoder import Texts
 from tasks.speech.features import Features
 from zoo.data import TensorLoader, content_hash
+from zoo.data.length_order import LengthOrder
 from zoo.data.splits import split_named, within_limit
 from zoo.errors import InputError
-
-SampleChange = Callable[[Tensor], Tensor]
 
 
 class Batch(NamedTuple):
@@ -43,6 +42,7 @@ class SpeechData(LightningDataModule, ABC):
         batch_size: utterances a training batch.
         sample_changes: of training sounds, in turn (Speed, Gain, Noise).
         spec_augment: masks in training features; None leaves them.
+        pool: training batches that are sorted by length together, so that little of them is padding; 1 sorts none.
         seed: of the order of the training utterances; by default the run's.
     """
 
@@ -53,10 +53,11 @@ class SpeechData(LightningDataModule, ABC):
         batch_size: int = 32,
         sample_changes: list[SampleChange] | None = None,
         spec_augment: SpecAugment | None = None,
+        pool: int = 1,
         seed: int | None = None,
     ):
         super().__init__()
-        self.features, self.units, self.batch_size = features, units, batch_size
+        self.features, self.units, self.batch_size, self.pool = features, units, batch_size, pool
         self.sample_changes, self.spec_augment, self.seed = sample_changes or [], spec_augment, seed
         self._alphabet: Alphabet | None = None
         self.splits: dict[str, Utterances] = {}
@@ -66,6 +67,11 @@ class SpeechData(LightningDataModule, ABC):
     @abstractmethod
     def load(self) -> dict[str, Utterances]:
         """Utterances by split: "train", "test" and perhaps "validation"."""
+
+    def language_texts(self) -> Texts:
+        """What language models of a decoder learn from: the training transcripts."""
+        self.setup()
+        return Texts(self.splits["train"].texts)
 
     def setup(self, stage: str | None = None) -> None:
         """Load, check and compute features, once."""
@@ -156,6 +162,9 @@ class SpeechData(LightningDataModule, ABC):
             seed=self.seed,
             transform=lambda batch: self.batch("train", batch[0], training=True),
         )
+        if self.pool > 1:
+            lengths = torch.tensor([len(frames) for frames in self._frames["train"]])
+            loader.sampler = LengthOrder(lengths, self.batch_size, self.pool, self.seed)
         return within_limit(loader, self.trainer)
 
     def val_dataloader(self) -> TensorLoader | list:
