@@ -45,26 +45,15 @@ def shares(log_probs_TBV: Tensor, frames_B: Tensor, answers_BN: list[list[Answer
     flat = [torch.tensor(one.labels, dtype=torch.int64) for answers in filled for one in answers]
     weights_BN = log_probs_TBV.new_tensor([[one.weight for one in answers] for answers in filled])
     device = log_probs_TBV.device
-    totals_B = log_totals(
+    losses_B = ctc_loss(
         scale * log_probs_TBV.repeat_interleave(longest, 1),
-        frames_B.repeat_interleave(longest),
         pad_sequence(flat, batch_first=True).to(device),
+        frames_B.repeat_interleave(longest),
         torch.tensor([len(labels) for labels in flat], device=device),
     )
-    return (totals_B.view_as(weights_BN) + weights_BN).softmax(-1)
-
-
-def log_totals(log_probs_TBV: Tensor, frames_B: Tensor, labels_BU: Tensor, lengths_B: Tensor) -> Tensor:
-    """Log of the summed weight of all alignments of each transcript, [B]; frames need not sum to one.
-
-    torch's CTC gives this value, but a gradient that is right for normalised frames only: exp(log_probs) less the
-    occupancy. The second term, 0 in value, takes exp(log_probs) out again.
-    """
-    losses_B = ctc_loss(log_probs_TBV, labels_BU, frames_B, lengths_B)
-    inside_TB = torch.arange(len(log_probs_TBV), device=frames_B.device)[:, None] < frames_B
-    fixed_TBV = log_probs_TBV.detach()
-    nothing_TBV = fixed_TBV.exp() * (log_probs_TBV - fixed_TBV)
-    return (nothing_TBV.sum(-1) * inside_TB).sum(0) - losses_B
+    # torch's gradient of CTC holds an exp(log_probs) that is right for frames that sum to one only. It is the same for
+    # all answers of an utterance, and shares do not move when all change alike: here it cancels for any frames.
+    return (weights_BN - losses_B.view_as(weights_BN)).softmax(-1)
 
 
 def errors_of(answers_BN: list[list[Answer]], count: Callable[[list[int], list[int]], float], like: Tensor) -> Tensor:
