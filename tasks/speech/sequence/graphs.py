@@ -49,21 +49,19 @@ def ctc_graph(labels: Sequence[int], weight: float = 0.0, value: float = 0.0) ->
         weight: log-weight of the whole graph.
         value: see `Graphs`.
     """
-    states = [BLANK]
-    for label in labels:
-        states += [label, BLANK]
-    size = len(states)
-    predecessors, weights = torch.zeros(size, 3, dtype=torch.int64), torch.full((size, 3), NEVER, dtype=torch.float64)
-    for s, label in enumerate(states):
-        skips = s >= 2 and label != BLANK and label != states[s - 2]
-        for k in range(1 + (s >= 1) + skips):
-            predecessors[s, k], weights[s, k] = s - k, 0.0
+    size = 2 * len(labels) + 1
+    states_S = torch.full((size,), BLANK)
+    states_S[1::2] = torch.tensor(labels, dtype=torch.int64)
+    allowed_SK = torch.ones(size, 3, dtype=torch.bool).tril()
+    allowed_SK[2:, 2] = (states_S[2:] != BLANK) & (states_S[2:] != states_S[:-2])
+    predecessors_SK = (torch.arange(size)[:, None] - torch.arange(3)) * allowed_SK
+    weights_SK = torch.where(allowed_SK, 0.0, NEVER).double()
     initial, final = torch.full((2, size), NEVER, dtype=torch.float64)
     initial[:2], final[-2:] = weight, 0.0
     parts = (
-        torch.tensor(states),
-        predecessors,
-        weights,
+        states_S,
+        predecessors_SK,
+        weights_SK,
         initial,
         final,
         torch.full((size,), value, dtype=torch.float64),
