@@ -1,16 +1,16 @@
-"""Text files written in one move."""
+"""Files written in one move."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from zoo.errors import InputError
 
 
 @contextmanager
-def writing_atomically(path: Path) -> Iterator[TextIO]:
+def writing_atomically(path: Path, binary: bool = False) -> Iterator[IO]:
     """A file beside `path` to write to, moved there at the end: a reader never sees half of it; after an error none is.
 
     Raises:
@@ -18,7 +18,7 @@ def writing_atomically(path: Path) -> Iterator[TextIO]:
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("w", encoding="utf8", newline="") as file:
+        with partial.open("wb") if binary else partial.open("w", encoding="utf8", newline="") as file:
             yield file
         os.replace(partial, path)
     except OSError as error:
@@ -29,10 +29,10 @@ def writing_atomically(path: Path) -> Iterator[TextIO]:
         partial.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text in one move; see `writing_atomically`."""
-    with writing_atomically(path) as file:
-        file.write(text)
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a text or bytes in one move; see `writing_atomically`."""
+    with writing_atomically(path, binary=isinstance(content, bytes)) as file:
+        file.write(content)
 
 
 def reraise_interrupt(error: BaseException) -> None:

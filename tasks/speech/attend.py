@@ -9,14 +9,18 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
-from tasks.speech.data.speech_data import Batch
+from tasks.speech.data.speech_data import Batch, SpeechData
 from tasks.speech.decoding.spelling_beam import Spelled, SpellingBeam, greedy_spelling
+from tasks.speech.explain import Method, explain_sections, report_sections
+from tasks.speech.judged import Judged
 from tasks.speech.losses import check_feasible, ctc_loss
 from tasks.speech.networks.las import Heard, ListenAttendSpell
+from tasks.speech.pages.attention import attention_picture
 from tasks.speech.rates import with_rates
 from tasks.speech.spelling import spelling_loss
 from tasks.speech.task import errors_of
 from zoo.errors import InputError
+from zoo.reports import Figure, Section
 from zoo.training.task import Score, TaskModule
 
 
@@ -130,6 +134,26 @@ class AttentionRecognition(TaskModule):
             return -spelling_loss(_precise(heard.logits_BUV), labels_BU, lengths_B)
 
         return batch.features_BTD, log_prob
+
+    @torch.no_grad()
+    def heard(self, batch: Batch) -> list[list[int]]:
+        """Labels of the best hypothesis of the beam search of every utterance."""
+        return [found[0].labels for found in self.spelled(self.net, batch.features_BTD, batch.frames_B)]
+
+    def report_sections(self, data: SpeechData) -> list[Section]:
+        """What was misheard, what an answer rests on, and the attention that it paid."""
+        data.setup()
+        return report_sections(self, data)
+
+    def explain_sections(self, data: SpeechData, **options: Any) -> list[Section]:
+        """What answers rest on in time and frequency, the attention paid, and the sound of the important part."""
+        return explain_sections(self, data, **options)
+
+    def letter_figures(self, data: SpeechData, features_TD: Tensor, one: Judged, method: Method) -> list[Figure]:
+        """The attention that each letter, and the end, pays to each stretch of time."""
+        weights_UT = attention_paid(self.net, features_TD, torch.tensor(one.labels, dtype=torch.long))
+        letters = [data.alphabet.texts[label] for label in one.labels]
+        return [attention_picture(weights_UT, letters, len(features_TD) * data.features.seconds_per_frame)]
 
     def on_fit_start(self) -> None:
         """Refuse a speller of another alphabet, and utterances too short for CTC, before the first step."""

@@ -6,14 +6,16 @@ import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from tasks.speech.data.speech_data import Batch
+from tasks.speech.data.speech_data import Batch, SpeechData
 from tasks.speech.decoding import greedy
 from tasks.speech.decoding.decoder import Decoded, Decoder
 from tasks.speech.error_rates import edit_distance
+from tasks.speech.explain import Method, ctc_letter_figures, explain_sections, report_sections
+from tasks.speech.judged import Judged
 from tasks.speech.losses import ctc_loss, too_short
 from tasks.speech.pages.skipped import skipped_section
 from zoo.errors import InputError
-from zoo.reports import Section
+from zoo.reports import Figure, Section
 from zoo.training.task import Score, TaskModule
 
 
@@ -95,10 +97,25 @@ class CTCRecognition(TaskModule):
 
         return batch.features_BTD, log_prob
 
-    def report_sections(self, data: Any) -> list[Section]:
-        """What was left out of the data, where there is something."""
+    @torch.no_grad()
+    def heard(self, batch: Batch) -> list[list[int]]:
+        """Labels of the best path of every utterance."""
+        logits_BTV, frames_B = self.net(batch.features_BTD, batch.frames_B)
+        return greedy(logits_BTV.float().log_softmax(-1).transpose(0, 1), frames_B)
+
+    def report_sections(self, data: SpeechData) -> list[Section]:
+        """What was misheard, what an answer rests on, and what was left out of the data, where there is something."""
         data.setup()
-        return [skipped_section(data.skipped)] if data.skipped else []
+        left_out = [skipped_section(data.skipped)] if data.skipped else []
+        return [*report_sections(self, data), *left_out]
+
+    def explain_sections(self, data: SpeechData, **options: Any) -> list[Section]:
+        """What answers rest on in time and frequency, letter by letter, and the sound of that part alone."""
+        return explain_sections(self, data, **options)
+
+    def letter_figures(self, data: SpeechData, features_TD: Tensor, one: Judged, method: Method) -> list[Figure]:
+        """What each letter rests on at its aligned time."""
+        return ctc_letter_figures(self.net, data, features_TD, one, method)
 
     def on_fit_start(self) -> None:
         """Refuse a net of other sizes, and utterances too short for their transcripts, before the first step."""

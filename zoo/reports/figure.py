@@ -28,11 +28,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture (SVG or HTML), a caption, and the numbers it was drawn from."""
+    """A picture (SVG or HTML), a caption, the numbers it was drawn from, and files (name -> bytes) beside the page."""
 
     body: str
     caption: str = ""
     table: Table | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
 
     def html(self) -> str:
         """The picture with its table folded away."""

@@ -21,7 +21,10 @@ def write_report(
     config: str = "",
     stem: str = "report",
 ) -> Path:
-    """Write `<stem>.html` and the same numbers as `<stem>.json` into `folder`; returns the page's path."""
+    """Write `<stem>.html`, the same numbers as `<stem>.json` and the figures' files into `folder`; returns the page's
+    path."""
+    for name, content in (file for section in sections for figure in section.figures for file in figure.files.items()):
+        write_atomically(folder / name, content)
     data = {"title": title, "subtitle": subtitle, "facts": facts, "sections": [_as_data(s) for s in sections]}
     write_atomically(folder / f"{stem}.json", json.dumps(plain(data), allow_nan=False) + "\n")
     write_atomically(folder / f"{stem}.html", page(title, subtitle, facts, sections, config))
