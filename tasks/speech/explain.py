@@ -32,8 +32,10 @@ Method = Callable[[Score, Tensor], Tensor]
 METHODS = ("integrated_gradients", "input_x_gradient", "gradient", "smoothgrad")
 SHARE = 0.5  # of what speaks for the answer, kept in the sound of the important part
 CHECKED = 8  # utterances that the maps are checked on
-READING = "Low frequencies are at the bottom. Red speaks for the answer, blue against it. A feature "
-    "at the utterance's own mean counts as silence."
+READING = (
+    "Low frequencies are at the bottom. Red speaks for the answer, blue against it. A feature at the utterance's own "
+    "mean counts as silence."
+)
 
 
 def report_sections(task: Any, data: SpeechData) -> list[Section]:

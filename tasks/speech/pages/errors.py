@@ -31,11 +31,7 @@ def errors_section(seen: Sequence[Judged]) -> Section:
 
 
 def steps_in_words(one: Judged) -> str:
-    """The errors of an utterance in a line.
-
-    >>> steps_in_words(Judged(0, "u", "one two", "one too four", []))
-    'two → too, + four'
-    """
+    """The errors of an utterance in a line, such as `two → too, + four`."""
     return ", ".join(_shown(step) for step in alignment(one.said.split(), one.heard.split()) if step.kind != "match")
 
 
