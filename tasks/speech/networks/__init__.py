@@ -1,7 +1,8 @@
 """Acoustic networks in plain torch: features_BTD, frames_B -> (logits_BTV, frames_B); `frames_out` tells the latter."""
 
 from tasks.speech.networks.bilstm import BiLSTM
+from tasks.speech.networks.causal import Causal
 from tasks.speech.networks.conv import Conv
 from tasks.speech.networks.flip_lstm import FlipLSTM
 
-__all__ = ["BiLSTM", "Conv", "FlipLSTM"]
+__all__ = ["BiLSTM", "Causal", "Conv", "FlipLSTM"]
