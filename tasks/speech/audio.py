@@ -4,7 +4,7 @@ Legend: S = samples.
 """
 
 import math
-import re
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from zoo.errors import InputError
 
 CLIPPED = 0.999  # of full scale
 LARGEST_SHARE_CLIPPED = 0.02
-UNKNOWN_LENGTH = 0x7FFF_0000  # bytes
+UNKNOWN_SIZE = 0x7FFFF000  # and above: written by programs that send sound before they know its length
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def read_audio(path: str | Path, rate: int | None = None) -> Audio:
         promised, own_rate = file.frames, file.samplerate
         values = file.read(dtype="float32", always_2d=True)
     if len(values) < promised:
-        raise cut_off(path, promised, len(values))
+        raise cut_off(path, f"{len(values)} of {promised} samples")
     samples_S = torch.from_numpy(values).mean(1)
     check_samples(samples_S, str(path))
     return resampled(Audio(samples_S, own_rate), rate) if rate else Audio(samples_S, own_rate)
@@ -67,12 +67,8 @@ def opened(path: str | Path) -> Iterator[Any]:
         raise InputError("sound files: expected the package soundfile, got none; pip install soundfile") from error
     try:
         with soundfile.SoundFile(str(path)) as file:
-            # libsndfile corrects the length of a wav to what is there, and only notes it. Programs that write into a
-            # pipe promise the most that fits.
-            if (noted := re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)) and (
-                int(noted[2]) < int(noted[1]) < UNKNOWN_LENGTH
-            ):
-                raise cut_off(path, file.frames * int(noted[1]) // max(int(noted[2]), 1), file.frames)
+            if missing := bytes_missing(Path(path)):
+                raise cut_off(path, f"{missing:,} bytes fewer")
             yield file
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:
         raise InputError(
@@ -93,11 +89,33 @@ def _reason(path: str | Path, error: Exception) -> str:
     return " ".join(str(error).split()).rpartition(": ")[2] or "another one"
 
 
-def cut_off(path: str | Path, promised: int, found: int) -> InputError:
+def cut_off(path: str | Path, got: str) -> InputError:
     """The complaint about a file that ends too early."""
-    return InputError(
-        f"{path}: expected {promised} samples as its header says, got {found}; it is cut off, fetch it again"
-    )
+    return InputError(f"{path}: expected what its header says, got {got}; it is cut off, fetch it again")
+
+
+def bytes_missing(path: Path) -> int:
+    """How many bytes a wav file has fewer than its header says, which libsndfile passes over in silence."""
+    with path.open("rb") as file:
+        if file.read(12)[:4] != b"RIFF":
+            return 0
+        while len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[4:], "little")
+            if head[:4] == b"data":
+                return max(size - (path.stat().st_size - file.tell()), 0) if size < UNKNOWN_SIZE else 0
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return 0
+
+
+def promised_seconds(path: str | Path) -> float:
+    """Length that the file's header tells; 0 where it has none, which `read_audio` explains."""
+    try:
+        import soundfile
+
+        about = soundfile.info(str(path))
+        return about.frames / about.samplerate if about.samplerate > 0 else 0.0
+    except (ImportError, OSError, RuntimeError, TypeError):
+        return 0.0
 
 
 def check_samples(samples_S: Tensor, name: str) -> None:

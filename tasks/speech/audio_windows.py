@@ -40,7 +40,7 @@ def checked_seconds(path: str | Path) -> float:
             sums.add(samples_S, name)
     # mp3 tells about how many there are.
     if sums.count < promised and not name.lower().endswith(".mp3"):
-        raise cut_off(path, promised, sums.count)
+        raise cut_off(path, f"{sums.count} of {promised} samples")
     sums.check(name)
     return sums.count / rate
 

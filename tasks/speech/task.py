@@ -8,25 +8,34 @@ from torch import Tensor, nn
 
 from tasks.speech.data.speech_data import Batch
 from tasks.speech.decoding import greedy
+from tasks.speech.decoding.decoder import Decoded, Decoder
 from tasks.speech.error_rates import edit_distance
 from tasks.speech.losses import ctc_loss, too_short
+from tasks.speech.pages.skipped import skipped_section
 from zoo.errors import InputError
+from zoo.reports import Section
 from zoo.training.task import Score, TaskModule
 
 
 class CTCRecognition(TaskModule):
-    """An acoustic net trained by CTC, judged by error rates of greedy decoding.
+    """An acoustic net trained by CTC, judged by error rates of greedy decoding and, where one is given, of a decoder.
+
+    The decoder's stand beside the greedy ones as beam_wer and beam_cer; while a net is trained, where they would take
+    longer than the training, they are left out.
 
     Args:
         net: features_BTD, frames_B -> (logits_BTV, frames_B).
         optimizer: see `TaskModule`.
+        decoder: prefix search with an n-gram or a lexicon, trained on the training transcripts.
         kwargs: further arguments of `TaskModule`.
     """
 
     best_metric = ("val/wer", "min")
 
-    def __init__(self, net: nn.Module, optimizer: OptimizerCallable, **kwargs: Any):
+    def __init__(self, net: nn.Module, optimizer: OptimizerCallable, decoder: Decoder | None = None, **kwargs: Any):
         super().__init__(net, optimizer, **kwargs)
+        self.decoder = decoder
+        self._decoded: Decoded | None = None
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """One term, the mean over utterances of CTC's loss by label."""
@@ -45,24 +54,29 @@ class CTCRecognition(TaskModule):
         alphabet = self.trainer.datamodule.alphabet
         rows = zip(batch.labels_BU.tolist(), batch.lengths_B.tolist(), strict=True)
         said = [alphabet.decode(row[:length]) for row, length in rows]
-        heard = [alphabet.decode(labels) for labels in greedy(log_probs_TBV, frames_B)]
-        figures = {"accuracy": [], "word_errors": [], "words": [], "character_errors": [], "characters": []}
-        for one, other in zip(said, heard, strict=True):
-            figures["accuracy"].append(float(one == other))
-            figures["word_errors"].append(float(edit_distance(one.split(), other.split())))
-            figures["words"].append(float(len(one.split())))
-            figures["character_errors"].append(float(edit_distance(one, other)))
-            figures["characters"].append(float(len(one)))
+        figures = errors_of(said, [alphabet.decode(labels) for labels in greedy(log_probs_TBV, frames_B)])
+        figures["accuracy"] = [float(not errors) for errors in figures["character_errors"]]
+        if self.decoder is not None and self.trainer.state.fn != "fit":
+            found = errors_of(said, [alphabet.decode(labels) for labels in self._best(log_probs_TBV, frames_B)])
+            figures |= {f"beam_{name}": values for name, values in found.items() if name.endswith("errors")}
         return {"loss": loss_B, **{name: loss_B.new_tensor(values) for name, values in figures.items()}}
+
+    def _best(self, log_probs_TBV: Tensor, frames_B: Tensor) -> list[list[int]]:
+        if self._decoded is None:
+            data = self.trainer.datamodule
+            self._decoded = self.decoder.bound(data.alphabet, data.language_texts())
+        log_probs_BTV = log_probs_TBV.transpose(0, 1).cpu().numpy()
+        return [self._decoded(rows[:frames]) for rows, frames in zip(log_probs_BTV, frames_B.tolist(), strict=True)]
 
     def report(self, figures: dict[str, float]) -> None:
         """Word and character error rates in place of the counts that they are ratios of."""
         kept = dict(figures)
-        for rate, errors, units in (("wer", "word_errors", "words"), ("cer", "character_errors", "characters")):
+        for rate, unit in (("wer", "word"), ("cer", "character")):
             for split in ("val", "test"):
-                if f"{split}/{units}" in kept:
-                    total = kept.pop(f"{split}/{units}")
-                    kept[f"{split}/{rate}"] = kept.pop(f"{split}/{errors}") / max(total, 1e-9)
+                total = max(kept.pop(f"{split}/{unit}s", 0.0), 1e-9)
+                for way in ("", "beam_"):
+                    if f"{split}/{way}{unit}_errors" in kept:
+                        kept[f"{split}/{way}{rate}"] = kept.pop(f"{split}/{way}{unit}_errors") / total
         super().report(kept)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -81,6 +95,11 @@ class CTCRecognition(TaskModule):
 
         return batch.features_BTD, log_prob
 
+    def report_sections(self, data: Any) -> list[Section]:
+        """What was left out of the data, where there is something."""
+        data.setup()
+        return [skipped_section(data.skipped)] if data.skipped else []
+
     def on_fit_start(self) -> None:
         """Refuse a net of other sizes, and utterances too short for their transcripts, before the first step."""
         super().on_fit_start()
@@ -89,15 +108,30 @@ class CTCRecognition(TaskModule):
             self._check(data, split)
 
     def _check(self, data: Any, split: str) -> None:
-        names = data.splits[split].names
+        names, reasons = data.splits[split].names, {}
         for start in range(0, len(names), 64):
             chosen = torch.arange(start, min(start + 64, len(names)))
             batch = data.batch(split, chosen)
             frames_B = self.net.frames_out(batch.frames_B)
-            bad = too_short(frames_B, batch.labels_BU, batch.lengths_B).nonzero()[:, 0]
-            if len(bad):
-                first = int(bad[0])
-                raise InputError(
-                    f"{names[start + first]}: expected frames for its {int(batch.lengths_B[first])} labels, got "
-                    f"{int(frames_B[first])} after the net's strides; take a smaller stride, hop or stack"
+            for bad in too_short(frames_B, batch.labels_BU, batch.lengths_B).nonzero()[:, 0].tolist():
+                reasons[start + bad] = InputError(
+                    f"{names[start + bad]}: expected frames for its {int(batch.lengths_B[bad])} labels, got "
+                    f"{int(frames_B[bad])} after the net's strides; take a smaller stride, hop or stack"
                 )
+        if reasons:
+            data.drop(split, reasons)
+
+
+def errors_of(said: list[str], heard: list[str]) -> dict[str, list[float]]:
+    """Errors and lengths in words and characters, of every utterance.
+
+    >>> errors_of(["no one"], ["no on"])
+    {'word_errors': [1.0], 'words': [2.0], 'character_errors': [1.0], 'characters': [6.0]}
+    """
+    pairs = list(zip(said, heard, strict=True))
+    return {
+        "word_errors": [float(edit_distance(one.split(), other.split())) for one, other in pairs],
+        "words": [float(len(one.split())) for one in said],
+        "character_errors": [float(edit_distance(one, other)) for one, other in pairs],
+        "characters": [float(len(one)) for one in said],
+    }

@@ -34,7 +34,7 @@ CHECKED = 50  # sentences of the test split that the methods are checked on
 def report_sections(task: "SentenceClassification", data: TextData) -> list[Section]:
     """After `zoo fit`: confusion matrix, what was read, worst mistakes, n-grams, and what a few answers rest on."""
     seen = judged_split(task, data)
-    sections = [confusion_section(seen, data.class_names), reading_section(data)]
+    sections = [confusion_section(seen, data.class_names), reading_section(data, task.without_vector.tolist())]
     worst = chosen_examples(seen, "misclassified", 8)
     if len(worst):
         lead = f"The test sentences whose true class gets the lowest probability, by integrated gradients. {SHADES}"

@@ -13,7 +13,7 @@ from tasks.text.data import TextData
 from tasks.text.explain import explain_sections, report_sections
 from tasks.text.losses import Criterion, classification_losses, correct
 from tasks.text.networks.embedding import PAD
-from tasks.text.vectors import VectorSource
+from tasks.text.vectors import VectorSource, out_of_vocabulary
 from zoo.errors import InputError
 from zoo.reports import Section
 from zoo.training.task import Score, TaskModule
@@ -50,6 +50,9 @@ class SentenceClassification(TaskModule):
         if label_smoothing and criterion != "cross_entropy":
             raise InputError(f"model.label_smoothing: expected 0 with {criterion}, got {label_smoothing}; leave it out")
         self.vectors, self.label_smoothing, self.criterion = vectors, label_smoothing, criterion
+        # Shares of training words and of training tokens that `vectors` do not have; below zero: none were
+        # read. A buffer, so that a checkpoint knows them when its report is written.
+        self.register_buffer("without_vector", torch.full((2,), -1.0))
 
     def setup(self, stage: str) -> None:
         """Give the net what it starts from: word vectors, statistics of the training split."""
@@ -60,8 +63,10 @@ class SentenceClassification(TaskModule):
         refuse_other_sizes(self.net, data)
         train = data.splits["train"]
         if self.vectors is not None:
-            matrix_VE, _ = self.vectors.read(data.tokeniser.words, train.encoded)
+            matrix_VE, found_V = self.vectors.read(data.tokeniser.words, train.encoded)
             self.net.embedding.load(matrix_VE)
+            shares = out_of_vocabulary(found_V, train.encoded.tokens_M)
+            self.without_vector.copy_(torch.tensor(shares))
         if hasattr(self.net, "start_from"):
             self.net.start_from(train.encoded, train.labels_N)
 

@@ -278,7 +278,7 @@ def read_run(where: str | Path, overrides: list[tuple[str, str]] = (), root: str
         raise InputError(
             f"checkpoint: expected weights of this net, got others ({reason}); check --model.net"
         ) from error
-    if state := checkpoint.get(type(parts.data).__qualname__):  # where Lightning keeps what the data remember
+    if state := checkpoint.get(_data_class(tree)):  # where Lightning keeps what the data of the fit remember
         parts.data.load_state_dict(state)
     parts.task.eval()
     return parts
@@ -287,6 +287,10 @@ def read_run(where: str | Path, overrides: list[tuple[str, str]] = (), root: str
 def read_config(text: str) -> Tree:
     """A resolved configuration as a tree."""
     return yaml.safe_load(text)
+
+
+def _data_class(tree: Tree) -> str:
+    return str((tree.get("data") or {}).get("class_path", "")).rpartition(".")[2]
 
 
 def _tree_of(checkpoint: dict[str, Any], path: Path) -> Tree:

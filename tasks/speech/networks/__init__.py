@@ -3,6 +3,7 @@
 from tasks.speech.networks.bilstm import BiLSTM
 from tasks.speech.networks.causal import Causal
 from tasks.speech.networks.conv import Conv
+from tasks.speech.networks.conv_bilstm import ConvBiLSTM
 from tasks.speech.networks.flip_lstm import FlipLSTM
 
-__all__ = ["BiLSTM", "Causal", "Conv", "FlipLSTM"]
+__all__ = ["BiLSTM", "Causal", "Conv", "ConvBiLSTM", "FlipLSTM"]

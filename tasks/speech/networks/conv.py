@@ -38,7 +38,7 @@ class Conv(nn.Module):
         self.stride = stride
         self.first = nn.Conv1d(features, channels, 9, stride, padding=4, bias=False)
         self.norm = nn.BatchNorm1d(channels)
-        self.blocks = nn.ModuleList(_Block(channels, kernel, dropout) for kernel in kernels)
+        self.blocks = nn.ModuleList(Block(channels, kernel, dropout) for kernel in kernels)
         self.output = nn.Conv1d(channels, labels, 1)
 
     def frames_out(self, frames_B: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Conv(nn.Module):
         return self.output(hidden_BHT).transpose(1, 2), frames_B
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     def __init__(self, channels: int, kernel: int, dropout: float):
         super().__init__()
         self.depthwise = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)

@@ -8,10 +8,10 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
-from tasks.text.data.length_order import LengthOrder
 from tasks.text.data.sentences import Sentences
 from tasks.text.tokeniser import Encoded, Kind, Tokeniser
 from zoo.data import TensorLoader, check_labels, content_hash
+from zoo.data.length_order import LengthOrder
 from zoo.data.seeded_order import permutation
 from zoo.data.splits import split_named, within_limit
 from zoo.errors import InputError
@@ -77,6 +77,7 @@ class TextData(LightningDataModule, ABC):
             "max_length": max_length,
         }
         self._tokeniser: Tokeniser | None = None
+        self._trained_classes: list[str] | None = None  # of the checkpoint that was read
         self.splits: dict[str, Split] = {}
 
     @abstractmethod
@@ -88,6 +89,11 @@ class TextData(LightningDataModule, ABC):
         if self.splits:
             return
         loaded = self.load()
+        if self._trained_classes not in (None, list(self.class_names)):
+            raise InputError(
+                f"data: expected the classes of the checkpoint, {', '.join(self._trained_classes)}, got "
+                f"{', '.join(self.class_names)}; take sentences of the same classes"
+            )
         if "validation" not in loaded and self.validation:
             loaded |= self._parted(loaded["train"])
         for name, sentences in loaded.items():
@@ -131,6 +137,7 @@ class TextData(LightningDataModule, ABC):
         if self.splits and self._tokeniser.to_json() != state["tokeniser"]:
             raise InputError("data: expected the sentences of the checkpoint, got others; bring the former ones back")
         self._tokeniser, self.class_names = Tokeniser.from_json(state["tokeniser"]), list(state["class_names"])
+        self._trained_classes = list(self.class_names)
 
     def data_hash(self) -> str:
         """Identity of all sentences, order included."""

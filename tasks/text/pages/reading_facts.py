@@ -1,5 +1,7 @@
 """How the sentences of each split were read: lengths, unknown words, what was cut, what was empty."""
 
+from collections.abc import Sequence
+
 from tasks.text.data import Split, TextData
 from tasks.text.networks.embedding import UNKNOWN
 from zoo.reports import Figure, Section, Table
@@ -23,8 +25,13 @@ def facts_of(split: Split) -> list[int | float]:
     ]
 
 
-def reading_section(data: TextData) -> Section:
-    """The table, and in a sentence what it says of the test split."""
+def reading_section(data: TextData, without_vector: Sequence[float] = (-1.0, -1.0)) -> Section:
+    """The table, and in a sentence what it says of the test split.
+
+    Args:
+        data: the sentences.
+        without_vector: shares of training words and tokens without a vector, below zero where none were read.
+    """
     data.setup()
     rows = [[name, *facts_of(split)] for name, split in data.splits.items()]
     table = Table(COLUMNS, rows)
@@ -33,4 +40,10 @@ def reading_section(data: TextData) -> Section:
         f"{judged[3]:.1f} % of the {judged[0]} tokens are not in the vocabulary of {len(data.tokeniser):,}; "
         f"{judged[4]:,} sentences were cut at the length limit and {judged[6]:,} are empty."
     )
+    if without_vector[0] >= 0:
+        words, tokens = (100 * share for share in without_vector)
+        lead += (
+            f" {words:.1f} % of the training words, {tokens:.1f} % of the training tokens, have no vector of their own "
+            "and start at a random one."
+        )
     return Section("What was read", lead, [Figure(table.html(), "", table)])

@@ -23,6 +23,25 @@ class PlantedWords(TextData):
         return {"train": Sentences(texts[:600], labels[:600]), "test": Sentences(texts[600:], labels[600:])}
 
 
+class OtherSentences(PlantedWords):
+    """The same labels by other words: nearly all are unknown to a tokeniser of PlantedWords."""
+
+    def load(self) -> dict[str, Sentences]:
+        """See `TextData.load`."""
+        loaded = super().load()
+        return {name: Sentences([text.replace("w", "v") for text in s.texts], s.labels_N) for name, s in loaded.items()}
+
+
+class OtherClasses(PlantedWords):
+    """The same sentences, other names of the classes."""
+
+    def load(self) -> dict[str, Sentences]:
+        """See `TextData.load`."""
+        loaded = super().load()
+        self.class_names = ["poor", "rich"]
+        return loaded
+
+
 def sentence(planted: str, generator: torch.Generator) -> str:
     """Random words and the planted one."""
     length = int(torch.randint(6, 15, (1,), generator=generator))

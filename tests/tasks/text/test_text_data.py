@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tasks.text.data import Sentences, TextData
-from tasks.text.data.length_order import LengthOrder
 from tasks.text.tokeniser import Tokeniser
+from zoo.data.length_order import LengthOrder
 from zoo.errors import InputError
 
 

@@ -182,6 +182,19 @@ def test_a_run_answers_from_its_checkpoint_alone(here, capsys, monkeypatch):
         assert said in capsys.readouterr().err
 
 
+def test_other_sentences_are_judged_with_the_tokeniser_of_the_run(here, capsys):
+    learning = {"trainer": RECIPE["trainer"] | {"max_epochs": 8}, "model": RECIPE["model"], "data": RECIPE["data"]}
+    (here / "planted.yaml").write_text(yaml.safe_dump(learning))
+    assert main(["fit", "planted.yaml"]) == 0
+    run = str(next(here.rglob("report.html")).parent)
+    capsys.readouterr()
+    # All but the planted words are unknown; with a tokeniser of its own, trained anew, their ids would be other words'.
+    assert main(["test", run, "--data", "tests.tasks.text.planted_words.OtherSentences"]) == 0
+    assert float(re.search(r"test/accuracy: ([0-9.]+)", capsys.readouterr().out)[1]) > 0.9
+    assert main(["test", run, "--data", "tests.tasks.text.planted_words.OtherClasses"]) == 2
+    assert "expected the classes of the checkpoint, bad, good, got poor, rich" in capsys.readouterr().err
+
+
 def test_other_tasks_refuse_what_they_do_not_know(here, capsys):
     tiny = ["--trainer.max_epochs", "1", "--model.net.width", "2", "--data.augmentations", "null"]
     assert main(["fit", "vision/digits", *tiny]) == 0

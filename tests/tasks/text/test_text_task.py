@@ -7,6 +7,7 @@ import torch
 
 from tasks.text.data import Sentences, TextData
 from tasks.text.networks import SentenceCNN
+from tasks.text.pages.reading_facts import reading_section
 from tasks.text.task import SentenceClassification
 from tasks.text.vectors import VectorSource
 from zoo.errors import InputError
@@ -34,6 +35,13 @@ class Ones(VectorSource):
         return torch.ones(len(words), 8), torch.ones(len(words), dtype=torch.bool)
 
 
+class NoRed(VectorSource):
+    """Vectors of ones that do not know `red`."""
+
+    def read(self, words, texts):
+        return torch.ones(len(words), 8), torch.tensor([word in WORDS and word != "red" for word in words])
+
+
 def task_of(**options):
     torch.manual_seed(0)
     net = SentenceCNN(20, 2, 8, region_sizes=(1, 2), feature_maps=8, dropout=0.1, **options)
@@ -45,6 +53,17 @@ def test_a_word_that_decides_is_learned(quick):
     trainer = quick(max_epochs=25, threads=1)
     trainer.fit(task, datamodule=data)
     assert trainer.test(task, datamodule=data, verbose=False)[0]["test/accuracy"] >= 0.98
+
+
+def test_words_without_a_vector_are_counted_and_reported(quick):
+    task, data = task_of(), Colours(vocabulary_size=20, validation=0.0)
+    task.vectors = NoRed()
+    quick(max_epochs=1, threads=1).fit(task, datamodule=data)
+    tokens = " ".join(data.splits["train"].sentences.texts).split()
+    expected = [1 / len(WORDS), tokens.count("red") / len(tokens)]
+    assert task.without_vector.tolist() == pytest.approx(expected)
+    assert f"{100 * expected[0]:.1f} % of the training words" in reading_section(data, expected).lead
+    assert "have no vector" not in reading_section(data, task_of().without_vector.tolist()).lead
 
 
 def test_resuming_keeps_trained_vectors_and_comes_to_the_same_bits(quick, tmp_path):

@@ -52,11 +52,11 @@ def fitted(make_net, loader, quick, optimizer, kind=ManualRegression, **options)
     [partial(torch.optim.Adam, lr=0.01), partial(SAM, base_optimizer=partial(torch.optim.SGD, lr=0.1))],
     ids=["adam", "sam"],
 )
-def test_a_direct_step_gives_lightnings_bits(make_net, data, loader, quick, optimizer, precision):
+def test_a_direct_step_gives_lightnings_bits(make_net, data, loader, quick, optimizer, precision, tmp_path):
     # A profiler has every step go Lightning's way.
     runs = [
         fitted(make_net, loader, quick, optimizer, precision=precision, profiler=profiler)
-        for profiler in (None, SimpleProfiler(filename="unused"))
+        for profiler in (None, SimpleProfiler(tmp_path, "unused"))
     ]
     (direct, first), (by_lightning, second) = runs
     assert (direct._steps_directly, by_lightning._steps_directly) == (True, False)

@@ -1,4 +1,4 @@
-"""An order of sentences in which those of a batch are of like length, so that little of it is padding."""
+"""An order of examples in which those of a batch are of like length, so that little of it is padding."""
 
 import torch
 from torch import Tensor
@@ -12,8 +12,8 @@ class LengthOrder(SeededOrder):
     Still a pure function of (seed, epoch): a resumed run goes on with the order it would have had.
 
     Args:
-        lengths_N: tokens of every sentence.
-        batch_size: sentences a batch.
+        lengths_N: of every example, such as words or frames.
+        batch_size: examples a batch.
         pool: batches sorted together; 1 does not sort, a large number leaves little chance.
         seed: see `SeededOrder`.
     """
