@@ -53,6 +53,8 @@ def answer(net: nn.Module, data: SpeechData, options: dict[str, Any], decode: De
     Raises:
         InputError: a file without speech in it, options that do not go together, or an output that cannot be written.
     """
+    if "files" not in options:
+        raise InputError("--stream: expected sound files to hear, got none; write zoo predict RUN FILE.wav --stream")
     files = [Path(file) for file in options["files"]]
     output = Path(options["output"]) if "output" in options else None
     if output is not None:
@@ -61,8 +63,9 @@ def answer(net: nn.Module, data: SpeechData, options: dict[str, Any], decode: De
     pairs = zip(files, seconds, strict=True)
     if "stream" in options:
         for file, length in pairs:
+            words = words_as_they_come(net, data, file)
             _print_head(file, length)
-            for word in words_as_they_come(net, data, file):
+            for word in words:
                 print(_line(word), flush=True)
         return
     found = (heard(net, data, file, length, decode) for file, length in pairs)
@@ -102,15 +105,19 @@ def words_as_they_come(net: nn.Module, data: SpeechData, file: Path) -> Iterator
     """Words of a file by a one-directional net, each as it ends.
 
     Raises:
-        InputError: a net or features that need the whole utterance.
+        InputError: a net or features that need the whole utterance; at once.
     """
     logits, words = LogitStream(net, data.features), WordStream(data.alphabet, data.features.seconds_per_frame)
-    resampler = None
-    for block in sound_blocks(file):
-        resampler = resampler or Resampler(block.rate, data.features.rate)
-        yield from words.push(logits.push(resampler.push(block.samples_S)))
-    rest_S = resampler.push(torch.zeros(0), last=True) if resampler else torch.zeros(0)
-    yield from words.push(logits.push(rest_S, last=True), last=True)
+
+    def found() -> Iterator[Timed]:
+        resampler = None
+        for block in sound_blocks(file):
+            resampler = resampler or Resampler(block.rate, data.features.rate)
+            yield from words.push(logits.push(resampler.push(block.samples_S)))
+        rest_S = resampler.push(torch.zeros(0), last=True) if resampler else torch.zeros(0)
+        yield from words.push(logits.push(rest_S, last=True), last=True)
+
+    return found()
 
 
 def _check_output(output: Path, files: Sequence[Path], stream: bool) -> None:
