@@ -1,14 +1,16 @@
 """Speech recognition by connectionist temporal classification."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from tasks.speech.answers import Decode, answer
 from tasks.speech.data.speech_data import Batch, SpeechData
 from tasks.speech.decoding import greedy
-from tasks.speech.decoding.decoder import Decoded, Decoder
+from tasks.speech.decoding.decoder import Decoder
 from tasks.speech.error_rates import edit_distance
 from tasks.speech.explain import Method, ctc_letter_figures, explain_sections, report_sections
 from tasks.speech.judged import Judged
@@ -37,7 +39,7 @@ class CTCRecognition(TaskModule):
     def __init__(self, net: nn.Module, optimizer: OptimizerCallable, decoder: Decoder | None = None, **kwargs: Any):
         super().__init__(net, optimizer, **kwargs)
         self.decoder = decoder
-        self._decoded: Decoded | None = None
+        self._decoded: Decode | None = None
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """One term, the mean over utterances of CTC's loss by label."""
@@ -65,10 +67,8 @@ class CTCRecognition(TaskModule):
 
     def _best(self, log_probs_TBV: Tensor, frames_B: Tensor) -> list[list[int]]:
         if self._decoded is None:
-            data = self.trainer.datamodule
-            self._decoded = self.decoder.bound(data.alphabet, data.language_texts())
-        log_probs_BTV = log_probs_TBV.transpose(0, 1).cpu().numpy()
-        return [self._decoded(rows[:frames]) for rows, frames in zip(log_probs_BTV, frames_B.tolist(), strict=True)]
+            self._decoded = self._decode(self.trainer.datamodule)
+        return self._decoded(log_probs_TBV, frames_B)
 
     def report(self, figures: dict[str, float]) -> None:
         """Word and character error rates in place of the counts that they are ratios of."""
@@ -82,9 +82,10 @@ class CTCRecognition(TaskModule):
         super().report(kept)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Log-probabilities of every frame, by utterance."""
+        """Log-probabilities of all frames, an utterance's behind those of the one before, and frames of each."""
         logits_BTV, frames_B = self.net(batch.features_BTD, batch.frames_B)
-        return {"log_probs": logits_BTV.float().log_softmax(-1), "frames": frames_B}
+        inside_BT = torch.arange(logits_BTV.shape[1], device=frames_B.device) < frames_B[:, None]
+        return {"log_probs": logits_BTV[inside_BT].float().log_softmax(-1), "frames": frames_B}
 
     def attribution_target(self, batch: Batch) -> tuple[Tensor, Score]:
         """The features, and log p(transcript) as a function of them."""
@@ -102,6 +103,21 @@ class CTCRecognition(TaskModule):
         """Labels of the best path of every utterance."""
         logits_BTV, frames_B = self.net(batch.features_BTD, batch.frames_B)
         return greedy(logits_BTV.float().log_softmax(-1).transpose(0, 1), frames_B)
+
+    predict_options = ("files", "stream")
+
+    def answer(self, data: Any, options: dict[str, Any], folder: Path) -> None:
+        """Say what was said in the user's sound files; see `tasks.speech.answers`."""
+        answer(self.net, data, options, self._decode(data) if self.decoder is not None else greedy)
+
+    def _decode(self, data: Any) -> Decode:
+        decoded = self.decoder.bound(data.alphabet, data.language_texts())
+
+        def decode(log_probs_TBV: Tensor, frames_B: Tensor) -> list[list[int]]:
+            log_probs_BTV = log_probs_TBV.transpose(0, 1).cpu().numpy()
+            return [decoded(rows[:frames]) for rows, frames in zip(log_probs_BTV, frames_B.tolist(), strict=True)]
+
+        return decode
 
     def report_sections(self, data: SpeechData) -> list[Section]:
         """What was misheard, what an answer rests on, and what was left out of the data, where there is something."""

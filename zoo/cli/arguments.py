@@ -6,7 +6,11 @@ from zoo.errors import InputError
 
 
 def run_and_keys(
-    verb: str, arguments: list[str], options: tuple[str, ...], several: tuple[str, ...] = ()
+    verb: str,
+    arguments: list[str],
+    options: tuple[str, ...],
+    several: tuple[str, ...] = (),
+    flags: tuple[str, ...] = (),
 ) -> tuple[str, list[tuple[str, str]], dict[str, Any]]:
     """The run, overrides of its configuration, and the verb's own options.
 
@@ -15,6 +19,7 @@ def run_and_keys(
         arguments: what stands behind it.
         options: its own keys; what else there is overrides the configuration.
         several: those of them that may be there many times; their values are lists.
+        flags: its own keys without a value, True where they are there.
 
     Raises:
         InputError: no run is named, or an option is there twice.
@@ -27,8 +32,8 @@ def run_and_keys(
             f"write zoo {verb} runs/vision/digits/1"
         )
     where, *words = arguments
-    keys = pairs(words)
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, Any] = {flag: True for flag in flags if f"--{flag}" in words}
+    keys = pairs([word for word in words if word not in [f"--{flag}" for flag in flags]])
     for key, value in keys:
         if key in several:
             chosen.setdefault(key, []).append(value)

@@ -16,7 +16,7 @@ VERBS = {
     "fit": "train a recipe: zoo fit RECIPE [--config overlay.yaml] [--key value]; go on: zoo fit --resume RUN",
     "validate": "figures on the validation split: zoo validate RUN_OR_CHECKPOINT",
     "test": "figures on the test split: zoo test RUN_OR_CHECKPOINT",
-    "predict": "predictions as a file: zoo predict RUN_OR_CHECKPOINT [--output FILE]",
+    "predict": "predictions as a file: zoo predict RUN_OR_CHECKPOINT [--output FILE]; also FILE.wav ..., --text TEXT",
     "explain": "what the answers depend on, as a page: zoo explain RUN",
     "study": "an expectation of the literature, measured: zoo study NAME; without a name, lists them",
     "doctor": "versions that do not fit together, missing extras, what this machine can do",

@@ -172,7 +172,7 @@ def predict(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
     Args:
         where: run or checkpoint.
         overrides: keys and values that change the configuration.
-        options: root, output (a file), and what the task understands, such as text.
+        options: root, output (a file), and what the task understands, such as text or files.
     """
     root = options.get("root", "runs")
     parts = read_run(where, overrides, root)

@@ -5,6 +5,7 @@
 
 from tasks.speech.networks.attention import DotAttention, LocationAttention
 from tasks.speech.networks.bilstm import BiLSTM
+from tasks.speech.networks.causal import Causal
 from tasks.speech.networks.conformer import Conformer
 from tasks.speech.networks.conv import Conv
 from tasks.speech.networks.conv_bilstm import ConvBiLSTM
@@ -18,6 +19,7 @@ from tasks.speech.networks.tdnn import TDNN
 __all__ = [
     "TDNN",
     "BiLSTM",
+    "Causal",
     "Conformer",
     "Conv",
     "ConvBiLSTM",
