@@ -4,5 +4,6 @@ from tasks.speech.networks.bilstm import BiLSTM
 from tasks.speech.networks.conv import Conv
 from tasks.speech.networks.conv_bilstm import ConvBiLSTM
 from tasks.speech.networks.flip_lstm import FlipLSTM
+from tasks.speech.networks.strided import StridedConv
 
-__all__ = ["BiLSTM", "Conv", "ConvBiLSTM", "FlipLSTM"]
+__all__ = ["BiLSTM", "Conv", "ConvBiLSTM", "FlipLSTM", "StridedConv"]
