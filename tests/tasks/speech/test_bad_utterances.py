@@ -45,7 +45,11 @@ def put(place, samples=None, text=None):
         (put(1, samples=torch.zeros(0)), "u1", "expected sound, got 0 samples"),
         (put(1, samples=torch.zeros(4000)), "u1", "got silence throughout"),
         (put(1, samples=torch.ones(4000).index_fill(0, torch.arange(0, 4000, 2), -1)), "u1", "it is clipped"),
-        (put(1, samples=torch.randn(17_000) / 9), "u1", r"expected at most 2 s of sound, got 2\.1, which could take all"),
+        (
+            put(1, samples=torch.randn(17_000) / 9),
+            "u1",
+            r"expected at most 2 s of sound, got 2\.1, which could take all",
+        ),
         (put(4, text="abc"), "u4", "expected the alphabet 'a b', got 'c' in 'abc'"),
     ],
 )
