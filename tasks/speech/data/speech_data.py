@@ -118,7 +118,8 @@ class SpeechData(LightningDataModule, ABC):
             self._labels[name] = [labels[n] for n in kept]
             self._frames[name] = [self.features(split.samples(n)) for n in kept]
         if self.frame_changes:
-            self._plain = [self._trained_on(splits["train"].samples(n)) for n in range(len(splits["train"]))]
+            train = splits["train"]
+            self._plain = [self._trained_on(train.samples(n)) for n in range(len(train))]
         self.splits = splits
 
     def _labels_of(self, split: Utterances, n: int) -> Tensor | None:
