@@ -63,14 +63,15 @@ class Features:
     @property
     def seconds_per_frame(self) -> float:
         """From one (stacked) frame to the next."""
-        return self._hop * self.stack / self.rate
+        return self.hop * self.stack / self.rate
 
     @property
     def _window(self) -> int:
         return round(self.rate * self.window_ms / 1000)
 
     @property
-    def _hop(self) -> int:
+    def hop(self) -> int:
+        """Samples from one frame to the next, before stacking."""
         return max(1, round(self.rate * self.hop_ms / 1000))
 
     @cached_property
@@ -79,20 +80,26 @@ class Features:
 
     def __call__(self, samples_S: Tensor) -> Tensor:
         """[T, D] of one utterance; T = 1 + S // hop before stacking (kaldi: windows that fit, at least one)."""
-        frames_TD = self._kaldi(samples_S) if self.kind == "kaldi" else self._log_mel(samples_S)
-        if self.kind == "mfcc":
-            frames_TD = frames_TD @ self._cosines
+        if self.kind == "kaldi":
+            frames_TD = self._kaldi(samples_S)
+        else:
+            frames_TD = self.of_windows(pad(samples_S, (self.reach, self.reach)))
         frames_TD = with_deltas(frames_TD, self.deltas)
         if self.normalise:
             frames_TD = normalised(frames_TD)
         return stacked(frames_TD, self.stack)
 
-    def _log_mel(self, samples_S: Tensor) -> Tensor:
+    @property
+    def reach(self) -> int:
+        """Samples on each side of a frame's middle that its window covers; zeros beyond the ends of the utterance."""
+        return self._fft // 2
+
+    def of_windows(self, samples_S: Tensor) -> Tensor:
+        """[T, D] log-mel energies or MFCC of the windows that fit, one every `hop` samples."""
         window = torch.hann_window(self._window)
-        spectrum = torch.stft(
-            samples_S, self._fft, self._hop, self._window, window, center=True, pad_mode="constant", return_complex=True
-        )
-        return (spectrum.abs().square().t() @ self._filters + 1e-6).log()
+        spectrum = torch.stft(samples_S, self._fft, self.hop, self._window, window, center=False, return_complex=True)
+        frames_TD = (spectrum.abs().square().t() @ self._filters + 1e-6).log()
+        return frames_TD @ self._cosines if self.kind == "mfcc" else frames_TD
 
     @cached_property
     def _filters(self) -> Tensor:
