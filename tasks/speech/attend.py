@@ -91,28 +91,31 @@ class AttentionRecognition(TaskModule):
 
     def evaluate(self, net: ListenAttendSpell, batch: Batch) -> dict[str, Tensor]:
         """Loss and figures of the answers of every utterance; but for a fit's those of the beam too."""
-        losses = self._losses(net(batch.features_BTD, batch.frames_B, batch.labels_BU), batch, 0.0)
-        loss_B = sum(losses.values())
+        heard = net(batch.features_BTD, batch.frames_B, batch.labels_BU)
+        loss_B = sum(self._losses(heard, batch, 0.0).values())
         alphabet = self.trainer.datamodule.alphabet
         rows = zip(batch.labels_BU.tolist(), batch.lengths_B.tolist(), strict=True)
         said = [alphabet.decode(row[:length]) for row, length in rows]
-        memory = net.listener(batch.features_BTD, batch.frames_B)
-        heard = [alphabet.decode(labels) for labels in greedy_spelling(net.speller, *memory, self.beam.longest)]
-        figures = errors_of(said, heard)
-        figures["accuracy"] = [float(one == other) for one, other in zip(said, heard, strict=True)]
+        greedy = greedy_spelling(net.speller, heard.memory_BTH, heard.frames_B, self.beam.longest)
+        answers = [alphabet.decode(labels) for labels in greedy]
+        figures = errors_of(said, answers)
+        figures["accuracy"] = [float(one == other) for one, other in zip(said, answers, strict=True)]
         if self.trainer.state.fn != "fit":
-            best = [alphabet.decode(found[0].labels) for found in self.spelled(net, batch.features_BTD, batch.frames_B)]
-            found = errors_of(said, best)
-            figures |= {f"beam_{name}": values for name, values in found.items() if name.endswith("errors")}
+            best = [alphabet.decode(found[0].labels) for found in self.spelled(net, *heard[2:])]
+            of_beam = errors_of(said, best)
+            figures |= {f"beam_{name}": values for name, values in of_beam.items() if name.endswith("errors")}
         return {"loss": loss_B, **{name: loss_B.new_tensor(values) for name, values in figures.items()}}
 
-    def spelled(self, net: ListenAttendSpell, features_BTD: Tensor, frames_B: Tensor) -> list[list[Spelled]]:
-        """Hypotheses of the beam search of every utterance, the best first."""
-        memory_BTH, frames_B = net.listener(features_BTD, frames_B)
-        logs_BTV = _precise(net.ctc(memory_BTH)).log_softmax(-1) if self.beam.ctc_weight else [None] * len(frames_B)
+    def spelled(
+        self, net: ListenAttendSpell, memory_BTH: Tensor, frame_logits_BTV: Tensor | None, frames_B: Tensor
+    ) -> list[list[Spelled]]:
+        """Hypotheses of every utterance by beam search, the best first, from what `net.listen` heard."""
         found = []
-        for memory_TH, logs_TV, frames in zip(memory_BTH, logs_BTV, frames_B.tolist(), strict=True):
-            found.append(self.beam(net.speller, memory_TH[:frames], None if logs_TV is None else logs_TV[:frames]))
+        for n, frames in enumerate(frames_B.tolist()):
+            logs_TV = None
+            if self.beam.ctc_weight:
+                logs_TV = _precise(frame_logits_BTV[n, :frames]).log_softmax(-1)
+            found.append(self.beam(net.speller, memory_BTH[n, :frames], logs_TV))
         return found
 
     def report(self, figures: dict[str, float]) -> None:
@@ -121,7 +124,8 @@ class AttentionRecognition(TaskModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, list]:
         """Labels of the best hypothesis of every utterance, and their log-probabilities."""
-        best = [found[0] for found in self.spelled(self.net, batch.features_BTD, batch.frames_B)]
+        listened = self.net.listen(batch.features_BTD, batch.frames_B)
+        best = [found[0] for found in self.spelled(self.net, *listened)]
         return {"labels": [one.labels for one in best], "log_prob": [one.log_prob for one in best]}
 
     def attribution_target(self, batch: Batch) -> tuple[Tensor, Score]:

@@ -1,6 +1,7 @@
 """Listen, Attend and Spell.
 
-Legend: B = utterances, T = frames, D = features, U = labels of the longest transcript, V = labels, 0 the end.
+Legend: B = utterances, T = frames, D = features, H = channels of the memory, U = labels of the longest
+transcript, V = labels, 0 the end.
 """
 
 from typing import NamedTuple
@@ -9,10 +10,11 @@ from torch import Tensor, nn
 
 
 class Heard(NamedTuple):
-    """Logits of each label and the end, the attention paid to them, CTC's logits of each frame, and the frames."""
+    """Logits of each label and the end, the attention paid for them; the memory, CTC's logits of it, its frames."""
 
     logits_BUV: Tensor
     attention_BUT: Tensor
+    memory_BTH: Tensor
     frame_logits_BTV: Tensor | None
     frames_B: Tensor
 
@@ -37,8 +39,13 @@ class ListenAttendSpell(nn.Module):
         """Frames of the memory."""
         return self.listener.frames_out(frames_B)
 
+    def listen(self, features_BTD: Tensor, frames_B: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """The memory, CTC's logits of it where there is a layer for them, and its frames."""
+        memory_BTH, frames_B = self.listener(features_BTD, frames_B)
+        return memory_BTH, None if self.ctc is None else self.ctc(memory_BTH), frames_B
+
     def forward(self, features_BTD: Tensor, frames_B: Tensor, labels_BU: Tensor, sampling: float = 0.0) -> Heard:
         """What is said of the transcripts; `sampling` as in `Speller`."""
-        memory_BTH, frames_B = self.listener(features_BTD, frames_B)
-        logits_BUV, attention_BUT = self.speller(memory_BTH, frames_B, labels_BU, sampling)
-        return Heard(logits_BUV, attention_BUT, None if self.ctc is None else self.ctc(memory_BTH), frames_B)
+        memory_BTH, frame_logits_BTV, frames_B = self.listen(features_BTD, frames_B)
+        said = self.speller(memory_BTH, frames_B, labels_BU, sampling)
+        return Heard(*said, memory_BTH, frame_logits_BTV, frames_B)
