@@ -94,11 +94,11 @@ def _of_one(task: Any, data: SpeechData, one: Judged, methods: dict[str, Method]
     features_TD, seconds = features_of(data, one), data.features.seconds_per_frame
     said = f"{one.name}: “{one.heard or '(nothing)'}”"
     title = said if one.heard == one.said else f"{said} for “{one.said}”"
-    figures = [spectrogram(features_TD, seconds, "The features that the net hears.")]
+    figures = [spectrogram(features_TD, data.features, "The features that the net hears.")]
     score = score_of(task, data, one)
     maps = {name: method(score, features_TD[None])[0] for name, method in methods.items()}
     for name, map_TD in maps.items():
-        figures.append(map_picture(map_TD, seconds, f"log p of the whole answer, by {name.replace('_', ' ')}."))
+        figures.append(map_picture(map_TD, data.features, f"log p of the whole answer, by {name.replace('_', ' ')}."))
     figures += task.letter_figures(data, features_TD, one, next(iter(methods.values())))
     sections = [Section(title, READING, figures), silence_section(score, features_TD, one, seconds)]
     return [*sections, sound_section(data, one, next(iter(maps.values())))]
