@@ -41,6 +41,7 @@ class FeatureStream:
 
     def __init__(self, features: Features):
         wanting = {"normalise": features.normalise, "deltas": features.deltas > 0, "kind": features.kind == "kaldi"}
+        wanting["floor_db"] = features.floor_db is not None
         for name, is_so in wanting.items():
             if is_so:
                 raise InputError(

@@ -4,6 +4,8 @@ Legend: B = utterances of a batch, T = frames, D = features, U = labels of the l
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -17,6 +19,7 @@ from tasks.speech.augmentations import SampleChange, SpecAugment
 from tasks.speech.data.utterances import Utterances
 from tasks.speech.decoding.decoder import Texts
 from tasks.speech.features import Features
+from tasks.speech.frame_changes import FrameChange, finished
 from zoo.data import TensorLoader, content_hash
 from zoo.data.length_order import LengthOrder
 from zoo.data.splits import split_named, within_limit
@@ -42,6 +45,7 @@ class SpeechData(LightningDataModule, ABC):
         units: what the net spells: characters or words.
         batch_size: utterances a training batch.
         sample_changes: of training sounds, in turn (Speed, Gain, Noise).
+        frame_changes: of training frames, in turn, before they are normalised (Warp, RoomNoise).
         spec_augment: masks in training features; None leaves them.
         skip_bad: go on without utterances that cannot be used; the report lists them.
         longest_seconds: of an utterance; a longer one would take all memory.
@@ -60,16 +64,25 @@ class SpeechData(LightningDataModule, ABC):
         longest_seconds: float = 60.0,
         pool: int = 1,
         seed: int | None = None,
+        frame_changes: list[FrameChange] | None = None,
     ):
         super().__init__()
         self.features, self.units, self.batch_size, self.pool = features, units, batch_size, pool
         self.sample_changes, self.spec_augment, self.seed = sample_changes or [], spec_augment, seed
         self.skip_bad, self.longest_seconds = skip_bad, longest_seconds
         self.skipped: dict[str, str] = {}  # name of an utterance -> why it is left out
+        self.frame_changes = frame_changes or []
+        if self.frame_changes and (features.kind, features.deltas, features.stack) != ("log_mel", 0, 1):
+            raise InputError(
+                "data.frame_changes: expected log_mel features without deltas and stacking, got "
+                f"{features.kind}, deltas {features.deltas}, stack {features.stack}; take sample_changes"
+            )
+        self._trained_on = replace(features, normalise=False, floor_db=None) if self.frame_changes else features
         self._alphabet: Alphabet | None = None
         self.splits: dict[str, Utterances] = {}
         self._frames: dict[str, list[Tensor]] = {}
         self._labels: dict[str, list[Tensor]] = {}
+        self._plain: list[Tensor] = []  # training frames that are not normalised, where they shall be changed
 
     @abstractmethod
     def load(self) -> dict[str, Utterances]:
@@ -104,6 +117,9 @@ class SpeechData(LightningDataModule, ABC):
             splits[name] = split if len(kept) == len(split) else split.take(kept)
             self._labels[name] = [labels[n] for n in kept]
             self._frames[name] = [self.features(split.samples(n)) for n in kept]
+        if self.frame_changes:
+            train = splits["train"]
+            self._plain = [self._trained_on(train.samples(n)) for n in range(len(train))]
         self.splits = splits
 
     def _labels_of(self, split: Utterances, n: int) -> Tensor | None:
@@ -143,6 +159,8 @@ class SpeechData(LightningDataModule, ABC):
         self.splits[split] = self.splits[split].take(kept)
         for parts in (self._frames, self._labels):
             parts[split] = [parts[split][n] for n in kept]
+        if split == "train" and self._plain:
+            self._plain = [self._plain[n] for n in kept]
 
     @property
     def alphabet(self) -> Alphabet:
@@ -176,21 +194,27 @@ class SpeechData(LightningDataModule, ABC):
     def batch(self, split: str, chosen_B: Tensor, training: bool = False) -> Batch:
         """The chosen utterances of a split, augmented for training."""
         numbers = chosen_B.tolist()
-        if training and self.sample_changes:
-            frames = [self._changed(self.splits[split].samples(n)) for n in numbers]
-        else:
-            frames = [self._frames[split][n] for n in numbers]
+        features_BTD, frames_B = self._training(numbers) if training else padded(self._frames[split], numbers)
         labels = [self._labels[split][n] for n in numbers]
-        frames_B, lengths_B = (torch.tensor([len(one) for one in rows]) for rows in (frames, labels))
-        features_BTD = pad_sequence(frames, batch_first=True)
-        if training and self.spec_augment is not None:
-            features_BTD = self.spec_augment(features_BTD, frames_B)
+        lengths_B = torch.tensor([len(one) for one in labels])
         return Batch(features_BTD, frames_B, pad_sequence(labels, batch_first=True), lengths_B)
+
+    def _training(self, numbers: list[int]) -> tuple[Tensor, Tensor]:
+        if self.sample_changes:
+            frames = {n: self._changed(self.splits["train"].samples(n)) for n in numbers}
+        else:
+            frames = self._plain if self.frame_changes else self._frames["train"]
+        features_BTD, frames_B = padded(frames, numbers)
+        for change in self.frame_changes:
+            features_BTD, frames_B = change(features_BTD, frames_B, self.features)
+        if self.frame_changes:
+            features_BTD = finished(features_BTD, frames_B, self.features)
+        return (features_BTD if self.spec_augment is None else self.spec_augment(features_BTD, frames_B)), frames_B
 
     def _changed(self, samples_S: Tensor) -> Tensor:
         for change in self.sample_changes:
             samples_S = change(samples_S)
-        return self.features(samples_S)
+        return self._trained_on(samples_S)
 
     def loader(self, split: str) -> TensorLoader:
         """Batches of a split ("train", "validation", "test") in its own order, as they are.
@@ -229,3 +253,9 @@ class SpeechData(LightningDataModule, ABC):
     def predict_dataloader(self) -> TensorLoader:
         """Test batches."""
         return self.loader("test")
+
+
+def padded(frames: Sequence[Tensor] | Mapping[int, Tensor], numbers: list[int]) -> tuple[Tensor, Tensor]:
+    """Frames of the utterances of these numbers side by side, [B, T, D], and how many each has."""
+    chosen = [frames[n] for n in numbers]
+    return pad_sequence(chosen, batch_first=True), torch.tensor([len(one) for one in chosen])
