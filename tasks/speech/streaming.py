@@ -41,11 +41,13 @@ class FeatureStream:
 
     def __init__(self, features: Features):
         wanting = {"normalise": features.normalise, "deltas": features.deltas > 0, "kind": features.kind == "kaldi"}
+        wanting["floor_db"] = features.floor_db is not None
+        wanting["floor_db"] = features.floor_db is not None
         for name, is_so in wanting.items():
             if is_so:
                 raise InputError(
                     f"data.features.{name}: expected features that do not wait for the end of the utterance, got "
-                    f"{getattr(features, name)}; train with normalise false, deltas 0 and log_mel or mfcc to stream"
+                    f"{getattr(features, name)}; take normalise false, deltas 0, no floor, log_mel or mfcc to stream"
                 )
         self.features = features
         self._samples_S, self._frames_TD = torch.zeros(features.reach), None

@@ -32,7 +32,7 @@ print(code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 def made_minutes(path: Path, minutes: int) -> None:
     """A file of connected digits with half a second between them; five minutes are made and repeated."""
-    voices = some_voices(ACCENTS["test"], TIMBRES["test"], (110, 210), (30, 70), 100, seed=1)
+    voices = some_voices(ACCENTS, TIMBRES["test"], (110, 210), (30, 70), 100, seed=1)
     said = made_utterances(digit_texts(130, 7, 0.25, seed=1), voices, RATE, seed=1)
     pause = np.random.default_rng(0).normal(size=RATE // 2).astype(np.float32) / 3000
     five = np.concatenate([part for n in range(len(said)) for part in (said.samples(n).numpy(), pause)])

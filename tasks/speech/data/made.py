@@ -15,16 +15,15 @@ from tasks.speech.made_voices import Synthesiser, Voice, spoken
 from zoo.errors import InputError
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-# Accents and timbres of eSpeak NG without breath, whose noise no seed repeats; those of a split are in no other.
-ACCENTS = {
-    "train": ("en", "en-us", "en-gb-scotland", "en-029", "en-gb-x-gbclan"),
-    "validation": ("en-gb-x-gbcwmd",),
-    "test": ("en-us-nyc", "en-gb-x-rp"),
-}
+ACCENTS = ("en", "en-us", "en-gb-scotland", "en-029", "en-gb-x-gbclan")
+UNSEEN_ACCENTS = ("en-gb-x-gbcwmd", "en-us-nyc", "en-gb-x-rp")
+# Timbres of eSpeak NG without breath, whose noise no seed repeats; those of a split are in no other.
 TIMBRES = {
     "train": (
-        *("m1", "m2", "m3", "m4", "m5", "m6", "f1", "f2", "f4", "Andy", "Denis", "Gene", "Jacky", "Lee", "Michael"),
-        *("adam", "anika", "antonio", "aunty", "belinda", "benjamin", "boris", "david", "ed", "edward", "grandma"),
+        *("m1", "m2", "m3", "m4", "m5", "m6", "f1", "f2", "f4", "Andy", "Denis", "Diogo", "Gene", "Henrique", "Hugo"),
+        *("Jacky", "Lee", "Marco", "Mario", "Michael", "Mike", "Nguyen", "Storm", "adam", "anika", "announcer"),
+        *("antonio", "aunty", "belinda", "benjamin", "boris", "david", "ed", "edward", "edward2", "grandma", "gustave"),
+        *("marcelo", "miguel", "mike2", "pablo", "pedro", "quincy", "rob", "robert", "shelby", "travis", "victor"),
     ),
     "validation": ("m8", "Annie", "ian", "iven", "john", "linda"),
     "test": ("m7", "f3", "f5", "Alex", "Andrea", "grandpa", "max", "michel", "norbert", "paul", "steph", "zac"),
@@ -105,7 +104,7 @@ def digit_texts(count: int, longest: int, pauses: float, seed: int) -> list[str]
 
 
 class MadeSpeech(SpeechData):
-    """Connected digits by eSpeak NG; voices of validation and test have accents and timbres that training has not.
+    """Connected digits by eSpeak NG; validation and test are spoken by timbres that training has not.
 
     Their pace and pitch go beyond those of training on both sides too. No recorded voice is in it: what a net learns
     here shows that it works, and says nothing about people.
@@ -114,6 +113,7 @@ class MadeSpeech(SpeechData):
         train_size, validation_size, test_size: utterances of each split.
         longest: digits of the longest utterance.
         pauses: share of the gaps between digits that are pauses.
+        unseen_accents: let validation and test have accents too that training has not.
         made_seed: of texts and voices; not the run's, so that runs of any seed have the same test split.
         kwargs: see `SpeechData`.
     """
@@ -125,12 +125,13 @@ class MadeSpeech(SpeechData):
         test_size: int = 500,
         longest: int = 7,
         pauses: float = 0.25,
+        unseen_accents: bool = False,
         made_seed: int = 0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.sizes = {"train": train_size, "validation": validation_size, "test": test_size}
-        self.longest, self.pauses, self.made_seed = longest, pauses, made_seed
+        self.longest, self.pauses, self.unseen_accents, self.made_seed = longest, pauses, unseen_accents, made_seed
         for name, size in self.sizes.items():
             if size < 1:
                 raise InputError(f"data.{name}_size: expected 1 or more, got {size}; mend the recipe")
@@ -142,8 +143,9 @@ class MadeSpeech(SpeechData):
         }
 
     def _made(self, split: str, size: int, seed: int) -> Utterances:
-        beyond = 0 if split == "train" else 1
-        paces, pitches = (110 - 10 * beyond, 210 + 10 * beyond), (30 - 5 * beyond, 70 + 5 * beyond)
-        voices = some_voices(ACCENTS[split], TIMBRES[split], paces, pitches, size, seed)
+        trained = split == "train"
+        paces, pitches = ((110, 210), (30, 70)) if trained else ((100, 220), (25, 75))
+        accents = UNSEEN_ACCENTS if self.unseen_accents and not trained else ACCENTS
+        voices = some_voices(accents, TIMBRES[split], paces, pitches, size, seed)
         texts = digit_texts(size, self.longest, self.pauses, seed)
         return made_utterances(texts, voices, self.features.rate, seed)

@@ -19,7 +19,7 @@ from tasks.speech.augmentations import SampleChange, SpecAugment
 from tasks.speech.data.utterances import Utterances
 from tasks.speech.decoding.decoder import Texts
 from tasks.speech.features import Features
-from tasks.speech.frame_changes import FrameChange, normalised_within
+from tasks.speech.frame_changes import FrameChange, finished
 from zoo.data import TensorLoader, content_hash
 from zoo.data.length_order import LengthOrder
 from zoo.data.splits import split_named, within_limit
@@ -77,7 +77,7 @@ class SpeechData(LightningDataModule, ABC):
                 "data.frame_changes: expected log_mel features without deltas and stacking, got "
                 f"{features.kind}, deltas {features.deltas}, stack {features.stack}; take sample_changes"
             )
-        self._trained_on = replace(features, normalise=False) if self.frame_changes else features
+        self._trained_on = replace(features, normalise=False, floor_db=None) if self.frame_changes else features
         self._alphabet: Alphabet | None = None
         self.splits: dict[str, Utterances] = {}
         self._frames: dict[str, list[Tensor]] = {}
@@ -207,8 +207,8 @@ class SpeechData(LightningDataModule, ABC):
         features_BTD, frames_B = padded(frames, numbers)
         for change in self.frame_changes:
             features_BTD, frames_B = change(features_BTD, frames_B, self.features)
-        if self.frame_changes and self.features.normalise:
-            features_BTD = normalised_within(features_BTD, frames_B)
+        if self.frame_changes:
+            features_BTD = finished(features_BTD, frames_B, self.features)
         return (features_BTD if self.spec_augment is None else self.spec_augment(features_BTD, frames_B)), frames_B
 
     def _changed(self, samples_S: Tensor) -> Tensor:

@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from tasks.speech.features import Features, normalised
+from tasks.speech.features import Features
 from tasks.speech.frame_changes import (
     RoomNoise,
     Warp,
     factors,
+    finished,
     inside,
-    normalised_within,
     places_of,
     resampled,
     warped_bands,
@@ -81,12 +81,25 @@ def test_a_share_of_the_utterances_gets_noise():
     assert float((got != frames).any((1, 2)).float().mean()) == pytest.approx(0.3, abs=0.03)
 
 
-def test_frames_are_normalised_within_their_utterance():
-    frames, lengths = torch.randn(3, 12, 5) * 3 + 7, torch.tensor([12, 4, 9])
-    got = normalised_within(frames, lengths)
-    for n, length in enumerate(lengths):
-        torch.testing.assert_close(got[n, :length], normalised(frames[n, :length]))
-    assert not got[~inside(lengths, 12)].any()
+@pytest.mark.parametrize(("deviation", "floor_db"), [("each", None), ("all", None), ("all", 20.0), ("each", 5.0)])
+def test_a_batch_is_finished_as_each_utterance_is_by_itself(deviation, floor_db):
+    whole = Features(rate=8000, bands=40, deviation=deviation, floor_db=floor_db)
+    sounds = [0.1 * torch.randn(n) * torch.linspace(0.01, 1, n) for n in (900, 3000, 2000)]
+    plain = [PLAIN(sound) for sound in sounds]
+    lengths = torch.tensor([len(frames) for frames in plain])
+    got = finished(torch.nn.utils.rnn.pad_sequence(plain, batch_first=True), lengths, whole)
+    for n, sound in enumerate(sounds):
+        torch.testing.assert_close(got[n, : lengths[n]], whole(sound), atol=1e-4, rtol=1e-4)
+    assert not got[~inside(lengths, got.shape[1])].any()
+    if deviation == "all":
+        torch.testing.assert_close(whole(sounds[1]).square().mean(), torch.tensor(1.0))
+
+
+def test_a_floor_lies_below_the_mean_energy():
+    sound = torch.cat([0.5 * torch.sin(torch.arange(4000) * 0.7), torch.zeros(4000)])
+    energies = PLAIN(sound).exp()
+    raised = Features(rate=8000, bands=40, normalise=False, floor_db=20.0)(sound).exp()
+    torch.testing.assert_close(raised - energies, (energies.mean() / 100).expand_as(energies), atol=1e-6, rtol=1e-3)
 
 
 def test_factors_below_one_are_refused():

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from tasks.speech.data.made import ACCENTS, TIMBRES, MadeSpeech, digit_texts, made_utterances, some_voices
+from tasks.speech.data.made import (
+    ACCENTS,
+    TIMBRES,
+    UNSEEN_ACCENTS,
+    MadeSpeech,
+    digit_texts,
+    made_utterances,
+    some_voices,
+)
 from tasks.speech.features import Features
 from tasks.speech.made_voices import Voice, spoken
 from zoo.errors import InputError
@@ -24,7 +32,7 @@ def test_every_call_gives_the_same_samples_whatever_was_said_before():
 def test_no_voice_of_any_split_differs_from_call_to_call():
     """Voices with breath would."""
     voices = [Voice(f"en+{timbre}") for timbres in TIMBRES.values() for timbre in timbres]
-    voices += [Voice(accent) for accents in ACCENTS.values() for accent in accents]
+    voices += [Voice(accent) for accent in ACCENTS + UNSEEN_ACCENTS]
     one, two = ([made_utterances(["nine"], [voice], 8000, 0) for voice in voices] for _ in range(2))
     assert [a.speakers for a, b in zip(one, two, strict=True) if not torch.equal(a.samples_M, b.samples_M)] == []
 
@@ -43,16 +51,18 @@ def test_digits_come_up_evenly():
     assert ((counts - expected) ** 2 / expected).sum() < 27.9  # chi-squared of 9 degrees, p = 0.001
 
 
-def test_splits_share_no_accent_and_no_timbre():
-    data = MadeSpeech(60, 20, 20, features=Features(rate=8000))
+@pytest.mark.parametrize("unseen_accents", [False, True])
+def test_splits_share_no_timbre_and_if_asked_no_accent(unseen_accents):
+    data = MadeSpeech(60, 20, 20, unseen_accents=unseen_accents, features=Features(rate=8000))
     data.setup()
-    parts = [{part for name in split.speakers for part in name.split("+")} for split in data.splits.values()]
-    assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
-    assert data.splits["test"].rate == 8000
-    assert (
-        data.alphabet.decode(data.batch("train", torch.tensor([0])).labels_BU[0].tolist())
-        == data.splits["train"].texts[0]
+    accents, timbres = (
+        [{name.split("+")[part] for name in split.speakers} for split in data.splits.values()] for part in (0, 1)
     )
+    assert not (timbres[0] & timbres[1] or timbres[0] & timbres[2] or timbres[1] & timbres[2])
+    assert bool(accents[0] & (accents[1] | accents[2])) != unseen_accents
+    assert data.splits["test"].rate == 8000
+    said = data.alphabet.decode(data.batch("train", torch.tensor([0])).labels_BU[0].tolist())
+    assert said == data.splits["train"].texts[0]
 
 
 def test_voices_are_drawn_within_their_ranges():

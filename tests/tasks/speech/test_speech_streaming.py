@@ -88,6 +88,11 @@ def test_words_end_where_spaces_or_the_sound_do():
 def test_what_cannot_stream_is_refused():
     with pytest.raises(InputError, match="expected a one-directional net such as Causal, got BiLSTM"):
         LogitStream(BiLSTM(60, 7), FEATURES)
-    for wrong in (Features(rate=8000), Features(normalise=False, deltas=1), Features("kaldi", normalise=False)):
+    for wrong in (
+        Features(rate=8000),
+        Features(normalise=False, deltas=1),
+        Features(normalise=False, floor_db=17.0),
+        Features("kaldi", normalise=False),
+    ):
         with pytest.raises(InputError, match="expected features that do not wait for the end"):
             FeatureStream(wrong)
