@@ -16,6 +16,7 @@ from tasks.speech.explain import Method, ctc_letter_figures, explain_sections, r
 from tasks.speech.judged import Judged
 from tasks.speech.losses import ctc_loss, too_short
 from tasks.speech.pages.skipped import skipped_section
+from tasks.speech.starts import take_weights
 from zoo.errors import InputError
 from zoo.reports import Figure, Section
 from zoo.training.task import Score, TaskModule
@@ -30,15 +31,23 @@ class CTCRecognition(TaskModule):
     Args:
         net: features_BTD, frames_B -> (logits_BTV, frames_B).
         optimizer: see `TaskModule`.
+        start_from: run, recipe or checkpoint whose weights the net starts from; None starts at random ones.
         decoder: prefix search with an n-gram or a lexicon, trained on the training transcripts.
         kwargs: further arguments of `TaskModule`.
     """
 
     best_metric = ("val/wer", "min")
 
-    def __init__(self, net: nn.Module, optimizer: OptimizerCallable, decoder: Decoder | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: OptimizerCallable,
+        decoder: Decoder | None = None,
+        start_from: str | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(net, optimizer, **kwargs)
-        self.decoder = decoder
+        self.decoder, self.start_from = decoder, start_from
         self._decoded: Decode | None = None
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -137,6 +146,8 @@ class CTCRecognition(TaskModule):
         """Refuse a net of other sizes, and utterances too short for their transcripts, before the first step."""
         super().on_fit_start()
         data = self.trainer.datamodule
+        if self.start_from is not None and self.trainer.ckpt_path is None:  # a resumed run has its own
+            take_weights(self.net, data.alphabet, self.start_from)
         for split in data.splits:
             self._check(data, split)
 
