@@ -45,7 +45,7 @@ def recordings(archive: Path) -> dict[str, bytes]:
         InputError: it is no such archive.
     """
     try:
-        with tarfile.open(archive) as files:
+        with tarfile.open(archive, "r:gz") as files:
             members = {member.name.rpartition("/")[2]: member for member in files if "recordings/" in member.name}
             found = {name: files.extractfile(one).read() for name, one in members.items() if NAME.fullmatch(name)}
     except (tarfile.TarError, OSError, EOFError) as error:

@@ -3,8 +3,13 @@
 Legend: S = samples.
 """
 
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +18,7 @@ from zoo.errors import InputError
 
 CLIPPED = 0.999  # of full scale
 LARGEST_SHARE_CLIPPED = 0.02
+UNKNOWN_SIZE = 0x7FFFF000  # and above: written by programs that send sound before they know its length
 
 
 @dataclass(frozen=True)
@@ -38,28 +44,78 @@ def read_audio(path: str | Path, rate: int | None = None) -> Audio:
     Raises:
         InputError: not an audio file, shorter than its header says, empty, silent or clipped.
     """
-    try:
-        import soundfile  # torchaudio.load wants torchcodec and FFmpeg
-    except (ImportError, OSError) as error:  # OSError: its library of the system is missing
-        raise InputError(
-            "sound files: expected the package soundfile, got none; pip install 'gradient-zoo[speech]'"
-        ) from error
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            promised, own_rate = file.frames, file.samplerate
-            values = file.read(dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:
-        reason = "no such file" if not Path(path).exists() else " ".join(str(error).split()).rpartition(": ")[2]
-        raise InputError(
-            f"{path}: expected a wav, flac, ogg or mp3 file, got {reason}; convert or remove it"
-        ) from error
+    with opened(path) as file:
+        promised, own_rate = file.frames, file.samplerate
+        values = file.read(dtype="float32", always_2d=True)
     if len(values) < promised:
-        raise InputError(
-            f"{path}: expected {promised} samples as its header says, got {len(values)}; it is cut off, fetch it again"
-        )
+        raise cut_off(path, f"{len(values)} of {promised} samples")
     samples_S = torch.from_numpy(values).mean(1)
     check_samples(samples_S, str(path))
     return resampled(Audio(samples_S, own_rate), rate) if rate else Audio(samples_S, own_rate)
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Any]:
+    """The file as a soundfile.SoundFile; whatever cannot be read in it is an InputError.
+
+    Raises:
+        InputError: soundfile is not there, no audio file, a sample rate of 0, or a wav shorter than its header says.
+    """
+    try:
+        import soundfile  # torchaudio.load wants torchcodec and FFmpeg
+    except (ImportError, OSError) as error:  # OSError: its library of the system is missing
+        raise InputError("sound files: expected the package soundfile, got none; pip install soundfile") from error
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            if missing := bytes_missing(Path(path)):
+                raise cut_off(path, f"{missing:,} bytes fewer")
+            yield file
+    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:
+        raise InputError(
+            f"{path}: expected a wav, flac, ogg or mp3 file, got {_reason(path, error)}; convert or remove it"
+        ) from error
+
+
+def _reason(path: str | Path, error: Exception) -> str:
+    if not Path(path).exists():
+        return "no such file"
+    if Path(path).is_dir():
+        return "a folder"
+    with Path(path).open("rb") as file:
+        head = file.read(64)
+    at = head.find(b"fmt ")
+    if head[:4] == b"RIFF" and at > 0 and head[at + 12 : at + 16] == bytes(4):
+        return "a sample rate of 0"
+    return " ".join(str(error).split()).rpartition(": ")[2] or "another one"
+
+
+def cut_off(path: str | Path, got: str) -> InputError:
+    """The complaint about a file that ends too early."""
+    return InputError(f"{path}: expected what its header says, got {got}; it is cut off, fetch it again")
+
+
+def bytes_missing(path: Path) -> int:
+    """How many bytes a wav file has fewer than its header says, which libsndfile passes over in silence."""
+    with path.open("rb") as file:
+        if file.read(12)[:4] != b"RIFF":
+            return 0
+        while len(head := file.read(8)) == 8:
+            size = int.from_bytes(head[4:], "little")
+            if head[:4] == b"data":
+                return max(size - (path.stat().st_size - file.tell()), 0) if size < UNKNOWN_SIZE else 0
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return 0
+
+
+def promised_seconds(path: str | Path) -> float:
+    """Length that the file's header tells; 0 where it has none, which `read_audio` explains."""
+    try:
+        import soundfile
+
+        about = soundfile.info(str(path))
+        return about.frames / about.samplerate if about.samplerate > 0 else 0.0
+    except (ImportError, OSError, RuntimeError, TypeError):
+        return 0.0
 
 
 def check_samples(samples_S: Tensor, name: str) -> None:
@@ -68,18 +124,45 @@ def check_samples(samples_S: Tensor, name: str) -> None:
     Raises:
         InputError: no samples, all of one value, NaN, or more than 2 % at full scale.
     """
-    if not len(samples_S):
-        raise InputError(f"{name}: expected sound, got 0 samples; remove it")
-    if not samples_S.isfinite().all():
-        raise InputError(f"{name}: expected finite samples, got NaN or infinity; mend or remove it")
-    if samples_S.min() == samples_S.max():
-        raise InputError(f"{name}: expected sound, got silence throughout; remove it")
-    share = float((samples_S.abs() >= CLIPPED).float().mean())
-    if share > LARGEST_SHARE_CLIPPED:
-        raise InputError(
-            f"{name}: expected at most {LARGEST_SHARE_CLIPPED:.0%} of the samples at full scale, got {share:.0%}; "
-            "it is clipped, record it again more softly"
-        )
+    sums = Sums()
+    if len(samples_S):
+        sums.add(samples_S, name)
+    sums.check(name)
+
+
+@dataclass
+class Sums:
+    """What is known about samples that came in pieces."""
+
+    count: int = 0
+    clipped: int = 0
+    lowest: float = math.inf
+    highest: float = -math.inf
+
+    def add(self, samples_S: Tensor, name: str) -> None:
+        """Take the next piece into account.
+
+        Raises:
+            InputError: NaN or infinity in it.
+        """
+        if not samples_S.isfinite().all():
+            raise InputError(f"{name}: expected finite samples, got NaN or infinity; mend or remove it")
+        self.count += len(samples_S)
+        self.clipped += int((samples_S.abs() >= CLIPPED).sum())
+        self.lowest, self.highest = min(self.lowest, float(samples_S.min())), max(self.highest, float(samples_S.max()))
+
+    def check(self, name: str) -> None:
+        """Refuse what nothing can be recognised in; see `check_samples`."""
+        if not self.count:
+            raise InputError(f"{name}: expected sound, got 0 samples; remove it")
+        if self.lowest == self.highest:
+            raise InputError(f"{name}: expected sound, got silence throughout; remove it")
+        share = self.clipped / self.count
+        if share > LARGEST_SHARE_CLIPPED:
+            raise InputError(
+                f"{name}: expected at most {LARGEST_SHARE_CLIPPED:.0%} of the samples at full scale, got {share:.0%}; "
+                "it is clipped, record it again more softly"
+            )
 
 
 def resampled(audio: Audio, rate: int) -> Audio:

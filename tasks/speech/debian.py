@@ -3,6 +3,8 @@
 import io
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from lzma import LZMAError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,23 +29,24 @@ def package(pool: str, name: str, sha256: str) -> Published:
 def recorded(
     sounds: dict[str, bytes], texts: dict[str, str], speaker_of: Callable[[str], str], rate: int
 ) -> Utterances:
-    """Utterances of sound files (content by name) and what is said in them; names of one alone are passed over.
+    """Utterances of sound files (content by name) and what is said in them.
+
+    Names of a sound or a text alone are passed over, and sounds that nothing can be heard in, which packages have too.
 
     Raises:
-        InputError: a damaged sound, or none that has a text.
+        InputError: not one is left.
     """
-    names = sorted(sounds.keys() & texts.keys())
-    if not names:
-        raise InputError("recordings: expected some with a text, got none; the package is another version, fetch anew")
+    names, samples = [], []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "sound"
-        samples = [read_audio(_written(path, sounds[name]), rate).samples_S for name in names]
+        for name in sorted(sounds.keys() & texts.keys()):
+            path.write_bytes(sounds[name])
+            with suppress(InputError):
+                samples.append(read_audio(path, rate).samples_S)
+                names.append(name)
+    if not names:
+        raise InputError("recordings: expected some with a text, got none; the package is another version, fetch anew")
     return Utterances.of(samples, [texts[name] for name in names], [speaker_of(name) for name in names], names, rate)
-
-
-def _written(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
 
 
 def package_files(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -57,8 +60,9 @@ def package_files(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in archive:
                 if member.isfile():
                     yield member.name.removeprefix("./"), archive.extractfile(member).read()
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise InputError(f"{path}: expected a Debian package, got {error}; fetch it again") from error
+    except (OSError, tarfile.TarError, EOFError, LZMAError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: expected a Debian package, got {reason}; fetch it again") from error
 
 
 def _data_archive(package: bytes, path: Path) -> bytes:

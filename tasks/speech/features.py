@@ -3,6 +3,7 @@
 Legend: S = samples, T = frames, D = features of a frame.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -29,6 +30,10 @@ class Features:
         deltas: how many derivatives in time are appended.
         stack: frames joined into one, which makes the sequence as many times shorter.
         normalise: subtract each feature's mean over the utterance, and divide by its standard deviation.
+        deviation: of each feature by itself, or of all features together, by which bands that hold nothing but a
+            room's noise stay quiet.
+        floor_db: energies are raised by one that lies so many decibels below their mean over the utterance, so that
+            pauses and empty bands are alike in all rooms; None raises none.
 
     >>> Features(rate=8000, bands=20)(torch.randn(8000)).shape
     torch.Size([101, 20])
@@ -43,6 +48,8 @@ class Features:
     deltas: int = 0
     stack: int = 1
     normalise: bool = True
+    deviation: Literal["each", "all"] = "each"
+    floor_db: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("rate", "bands", "coefficients", "window_ms", "hop_ms", "stack"):
@@ -50,6 +57,10 @@ class Features:
                 raise InputError(f"features.{name}: expected more than 0, got {getattr(self, name)}; mend the recipe")
         if self.kind not in ("log_mel", "mfcc", "kaldi"):
             raise InputError(f"features.kind: expected log_mel, mfcc or kaldi, got {self.kind!r}; mend the recipe")
+        if self.deviation not in ("each", "all"):
+            raise InputError(f"features.deviation: expected each or all, got {self.deviation!r}; mend the recipe")
+        if self.kind == "mfcc" and self.floor_db is not None:
+            raise InputError(f"features.floor_db: expected none with mfcc, got {self.floor_db}; take log_mel or kaldi")
         if self.kind == "mfcc" and self.coefficients > self.bands:
             raise InputError(
                 f"features.coefficients: expected at most {self.bands}, the bands, got {self.coefficients}; mend it"
@@ -63,14 +74,15 @@ class Features:
     @property
     def seconds_per_frame(self) -> float:
         """From one (stacked) frame to the next."""
-        return self._hop * self.stack / self.rate
+        return self.hop * self.stack / self.rate
 
     @property
     def _window(self) -> int:
         return round(self.rate * self.window_ms / 1000)
 
     @property
-    def _hop(self) -> int:
+    def hop(self) -> int:
+        """Samples from one frame to the next, before stacking."""
         return max(1, round(self.rate * self.hop_ms / 1000))
 
     @cached_property
@@ -79,20 +91,28 @@ class Features:
 
     def __call__(self, samples_S: Tensor) -> Tensor:
         """[T, D] of one utterance; T = 1 + S // hop before stacking (kaldi: windows that fit, at least one)."""
-        frames_TD = self._kaldi(samples_S) if self.kind == "kaldi" else self._log_mel(samples_S)
-        if self.kind == "mfcc":
-            frames_TD = frames_TD @ self._cosines
+        if self.kind == "kaldi":
+            frames_TD = self._kaldi(samples_S)
+        else:
+            frames_TD = self.of_windows(pad(samples_S, (self.reach, self.reach)))
+        if self.floor_db is not None:
+            frames_TD = floored(frames_TD, self.floor_db)
         frames_TD = with_deltas(frames_TD, self.deltas)
         if self.normalise:
-            frames_TD = normalised(frames_TD)
+            frames_TD = normalised(frames_TD, self.deviation == "all")
         return stacked(frames_TD, self.stack)
 
-    def _log_mel(self, samples_S: Tensor) -> Tensor:
+    @property
+    def reach(self) -> int:
+        """Samples on each side of a frame's middle that its window covers; zeros beyond the ends of the utterance."""
+        return self._fft // 2
+
+    def of_windows(self, samples_S: Tensor) -> Tensor:
+        """[T, D] log-mel energies or MFCC of the windows that fit, one every `hop` samples."""
         window = torch.hann_window(self._window)
-        spectrum = torch.stft(
-            samples_S, self._fft, self._hop, self._window, window, center=True, pad_mode="constant", return_complex=True
-        )
-        return (spectrum.abs().square().t() @ self._filters + 1e-6).log()
+        spectrum = torch.stft(samples_S, self._fft, self.hop, self._window, window, center=False, return_complex=True)
+        frames_TD = (spectrum.abs().square().t() @ self._filters + 1e-6).log()
+        return frames_TD @ self._cosines if self.kind == "mfcc" else frames_TD
 
     @cached_property
     def _filters(self) -> Tensor:
@@ -134,10 +154,24 @@ def with_deltas(frames_TD: Tensor, order: int) -> Tensor:
     return torch.cat(parts, 1)
 
 
-def normalised(frames_TD: Tensor) -> Tensor:
-    """Every feature with mean 0 and standard deviation 1 over the utterance; a constant one becomes 0."""
+def floored(frames_TD: Tensor, below_db: float) -> Tensor:
+    """Log-energies of energies raised by one that lies `below_db` decibels below their mean.
+
+    >>> floored(torch.tensor([[1.0], [1e-9]]).log(), 10.0).exp()[:, 0]
+    tensor([1.0500, 0.0500])
+    """
+    mean = frames_TD.exp().mean()
+    return torch.logaddexp(frames_TD, mean.log() - below_db * math.log(10) / 10)
+
+
+def normalised(frames_TD: Tensor, together: bool = False) -> Tensor:
+    """Every feature with mean 0 over the utterance, and standard deviation 1, or all with one deviation `together`.
+
+    A constant feature becomes 0.
+    """
     centred = frames_TD - frames_TD.mean(0)
-    return centred / centred.square().mean(0).sqrt().clamp(min=1e-5)
+    variance = centred.square().mean() if together else centred.square().mean(0)
+    return centred / variance.sqrt().clamp(min=1e-5)
 
 
 def stacked(frames_TD: Tensor, count: int) -> Tensor:

@@ -4,6 +4,7 @@ They act on log-mel energies before normalisation, cost a fraction of computing 
 global generator. Legend: B = utterances, T = frames, D = mel bands.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -70,12 +71,13 @@ class RoomNoise(FrameChange):
     def __call__(self, frames_BTD: Tensor, lengths_B: Tensor, features: Features) -> tuple[Tensor, Tensor]:
         """See `FrameChange`."""
         batch, frames, bands = frames_BTD.shape
-        power_B = (frames_BTD.exp() * inside(lengths_B, frames)[..., None]).sum((1, 2)) / (lengths_B * bands)
-        down_B = (self.low_db + (self.high_db - self.low_db) * torch.rand(batch)) * 0.1 * torch.tensor(10.0).log()
+        down_B = (self.low_db + (self.high_db - self.low_db) * torch.rand(batch)) * math.log(10) / 10
         slope_BD = self.slope * torch.randn(batch, 1) * (torch.arange(bands) - (bands - 1) / 2)
         # Power in a mel band of noise: the mean of a few exponential variables, here of two.
         drawn_BTD = -torch.rand(2, batch, frames, bands).clamp(min=1e-6).log().mean(0)
-        noise_BTD = (power_B.log() - down_B)[:, None, None] + slope_BD[:, None] + drawn_BTD.log()
+        noise_BTD = (
+            (mean_power(frames_BTD, lengths_B).log() - down_B)[:, None, None] + slope_BD[:, None] + drawn_BTD.log()
+        )
         heard_B = torch.rand(batch) < self.share
         return torch.where(heard_B[:, None, None], torch.logaddexp(frames_BTD, noise_BTD), frames_BTD), lengths_B
 
@@ -117,10 +119,24 @@ def resampled(frames_BTD: Tensor, times_BT: Tensor, bands_BD: Tensor) -> Tensor:
     return grid_sample(frames_BTD[:, None], grid, padding_mode="border", align_corners=True)[:, 0]
 
 
-def normalised_within(frames_BTD: Tensor, lengths_B: Tensor) -> Tensor:
-    """Every feature with mean 0 and standard deviation 1 over its utterance; 0 behind the end."""
+def finished(frames_BTD: Tensor, lengths_B: Tensor, features: Features) -> Tensor:
+    """Log-mel frames floored and normalised within their utterance, as `features` would; 0 behind the end."""
     inside_BT1 = inside(lengths_B, frames_BTD.shape[1])[..., None]
-    mean_B1D = (frames_BTD * inside_BT1).sum(1, keepdim=True) / lengths_B[:, None, None]
-    centred_BTD = (frames_BTD - mean_B1D) * inside_BT1
-    variance_B1D = centred_BTD.square().sum(1, keepdim=True) / lengths_B[:, None, None]
+    if features.floor_db is not None:
+        power_B = mean_power(frames_BTD, lengths_B)
+        floor_B = power_B.log() - features.floor_db * math.log(10) / 10
+        frames_BTD = torch.logaddexp(frames_BTD, floor_B[:, None, None])
+    if not features.normalise:
+        return frames_BTD * inside_BT1
+    count_B11 = lengths_B[:, None, None]
+    centred_BTD = (frames_BTD - (frames_BTD * inside_BT1).sum(1, keepdim=True) / count_B11) * inside_BT1
+    variance_B1D = centred_BTD.square().sum(1, keepdim=True) / count_B11
+    if features.deviation == "all":
+        variance_B1D = variance_B1D.mean(2, keepdim=True)
     return centred_BTD / variance_B1D.sqrt().clamp(min=1e-5)
+
+
+def mean_power(frames_BTD: Tensor, lengths_B: Tensor) -> Tensor:
+    """Mean energy over bands and the frames of each utterance, [B]."""
+    inside_BT1 = inside(lengths_B, frames_BTD.shape[1])[..., None]
+    return (frames_BTD.exp() * inside_BT1).sum((1, 2)) / (lengths_B * frames_BTD.shape[2])

@@ -11,7 +11,9 @@ from tasks.speech.decoding import greedy
 from tasks.speech.decoding.decoder import Decoded, Decoder
 from tasks.speech.error_rates import edit_distance
 from tasks.speech.losses import ctc_loss, too_short
+from tasks.speech.pages.skipped import skipped_section
 from zoo.errors import InputError
+from zoo.reports import Section
 from zoo.training.task import Score, TaskModule
 
 
@@ -93,6 +95,11 @@ class CTCRecognition(TaskModule):
 
         return batch.features_BTD, log_prob
 
+    def report_sections(self, data: Any) -> list[Section]:
+        """What was left out of the data, where there is something."""
+        data.setup()
+        return [skipped_section(data.skipped)] if data.skipped else []
+
     def on_fit_start(self) -> None:
         """Refuse a net of other sizes, and utterances too short for their transcripts, before the first step."""
         super().on_fit_start()
@@ -101,18 +108,18 @@ class CTCRecognition(TaskModule):
             self._check(data, split)
 
     def _check(self, data: Any, split: str) -> None:
-        names = data.splits[split].names
+        names, reasons = data.splits[split].names, {}
         for start in range(0, len(names), 64):
             chosen = torch.arange(start, min(start + 64, len(names)))
             batch = data.batch(split, chosen)
             frames_B = self.net.frames_out(batch.frames_B)
-            bad = too_short(frames_B, batch.labels_BU, batch.lengths_B).nonzero()[:, 0]
-            if len(bad):
-                first = int(bad[0])
-                raise InputError(
-                    f"{names[start + first]}: expected frames for its {int(batch.lengths_B[first])} labels, got "
-                    f"{int(frames_B[first])} after the net's strides; take a smaller stride, hop or stack"
+            for bad in too_short(frames_B, batch.labels_BU, batch.lengths_B).nonzero()[:, 0].tolist():
+                reasons[start + bad] = InputError(
+                    f"{names[start + bad]}: expected frames for its {int(batch.lengths_B[bad])} labels, got "
+                    f"{int(frames_B[bad])} after the net's strides; take a smaller stride, hop or stack"
                 )
+        if reasons:
+            data.drop(split, reasons)
 
 
 def errors_of(said: list[str], heard: list[str]) -> dict[str, list[float]]:

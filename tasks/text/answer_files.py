@@ -14,9 +14,9 @@ from torch import nn
 from tqdm import tqdm
 
 from tasks.text.data import TextData
-from tasks.text.data.table_rows import DELIMITERS, JSON_LINES, table_rows
 from tasks.text.judged import answers_to
 from zoo.atomic import writing_atomically
+from zoo.data.table_rows import DELIMITERS, JSON_LINES, table_rows
 from zoo.errors import InputError
 
 AT_ONCE = 512  # sentences

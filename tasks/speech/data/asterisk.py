@@ -1,37 +1,14 @@
 """Asterisk's English prompts, as `data_scripts/asterisk.py` has stored them."""
 
-from collections.abc import Callable
-from hashlib import sha256
 from typing import Any
 
-from tasks.speech.data.companions import Companions, joined
+from tasks.speech.data.companions import Companions, trained_with
 from tasks.speech.data.speech_data import SpeechData
+from tasks.speech.data.splits import split_by
 from tasks.speech.data.stored import stored_utterances
 from tasks.speech.data.utterances import Utterances
 from tasks.speech.decoding.decoder import Texts
 from tasks.speech.prompts import spoken_text
-from zoo.errors import InputError
-
-TEST, VALIDATION = 15, 10  # per cent of the different keys
-
-
-def split_of(key: str) -> str:
-    """The split of all utterances that share a key, by its hash: 15 % test, 10 % validation.
-
-    >>> split_of("vm-goodbye") == split_of("vm-goodbye")
-    True
-    """
-    place = int.from_bytes(sha256(key.encode()).digest()[:4], "big") % 100
-    return "test" if place < TEST else "validation" if place < TEST + VALIDATION else "train"
-
-
-def split_by(whole: Utterances, key_of: Callable[[int], str]) -> dict[str, Utterances]:
-    """Utterances by split; those of one key are in one."""
-    places = [split_of(key_of(n)) for n in range(len(whole))]
-    return {
-        split: whole.take([n for n, place in enumerate(places) if place == split])
-        for split in ("train", "validation", "test")
-    }
 
 
 class Asterisk(SpeechData):
@@ -48,24 +25,18 @@ class Asterisk(SpeechData):
 
     def __init__(self, root: str = "data", companions: Companions | None = None, repeats: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
-        if repeats < 1:
-            raise InputError(f"data.repeats: expected 1 or more, got {repeats}; mend the recipe")
         self.root, self.companions, self.repeats = root, companions, repeats
-        self._transcripts: list[str] = []
-        self._further: list[str] = []
+        self._texts = Texts([])
 
     def load(self) -> dict[str, Utterances]:
         """See `SpeechData.load`."""
         whole = stored_utterances(self.root, "asterisk")
-        splits = split_by(whole, lambda n: whole.texts[n])
-        self._transcripts, held_out = splits["train"].texts, splits["validation"].texts + splits["test"].texts
-        train = [splits["train"]] * self.repeats
-        if self.companions is not None:
-            self._further = self.companions.further(held_out, spoken_text)
-            train.append(self.companions.spoken(splits["train"], self._further))
-        return splits | {"train": joined(train)}
+        found = split_by(range(len(whole)), lambda n: whole.texts[n])
+        splits = {split: whole.take(chosen) for split, chosen in found.items()}
+        train, self._texts = trained_with(splits, self.companions, self.repeats, spoken_text)
+        return splits | {"train": train}
 
     def language_texts(self) -> Texts:
         """Training prompts, and the further texts of the companions."""
         self.setup()
-        return Texts(self._transcripts, self._further)
+        return self._texts

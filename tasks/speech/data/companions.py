@@ -10,6 +10,7 @@ import torch
 
 from tasks.speech.data.made import TIMBRES, made_utterances, some_voices
 from tasks.speech.data.utterances import Utterances
+from tasks.speech.decoding.decoder import Texts
 from zoo.errors import InputError
 
 HERE = Path(__file__).resolve().parents[3]
@@ -52,6 +53,25 @@ class Companions:
         timbres = [timbre for split in TIMBRES.values() for timbre in split]
         voices = some_voices(self.accents, timbres, self.words_per_minute, (30, 80), 200, self.seed)
         return made_utterances(said, voices, train.rate, self.seed)
+
+
+def trained_with(
+    splits: dict[str, Utterances], companions: Companions | None, repeats: int, normal: Callable[[str], str]
+) -> tuple[Utterances, Texts]:
+    """The training split with its recordings repeated and companions beside them, and what language models learn from.
+
+    Raises:
+        InputError: repeats below 1.
+    """
+    if repeats < 1:
+        raise InputError(f"data.repeats: expected 1 or more, got {repeats}; mend the recipe")
+    train, further = splits["train"], []
+    held_out = [text for name, split in splits.items() if name != "train" for text in split.texts]
+    sets = [train] * repeats
+    if companions is not None:
+        further = companions.further(held_out, normal)
+        sets.append(companions.spoken(train, further))
+    return joined(sets), Texts(train.texts, further)
 
 
 def further_texts(path: str, normal: Callable[[str], str]) -> list[str]:

@@ -36,7 +36,7 @@ class FSDD(SpeechData):
         self,
         root: str = "data",
         left_out: str | None = None,
-        validation: str | int = 0,
+        validation: int | str = 0,
         companions: Companions | None = None,
         strings: Strings | None = None,
         rounds: int = 1,
@@ -69,7 +69,7 @@ class FSDD(SpeechData):
         }
 
 
-def split_of(name: str, left_out: str | None, validation: str | int) -> str:
+def split_of(name: str, left_out: str | None, validation: int | str) -> str:
     """The split of a recording.
 
     >>> split_of("3_theo_4.wav", None, 0), split_of("3_theo_4.wav", "lucas", "theo"), split_of("3_theo_5.wav", None, 1)

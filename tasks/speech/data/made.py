@@ -24,22 +24,9 @@ ACCENTS = {
 TIMBRES = {
     "train": (
         *("m1", "m2", "m3", "m4", "m5", "m6", "f1", "f2", "f4", "Andy", "Denis", "Gene", "Jacky", "Lee", "Michael"),
-        *(
-            "adam",
-            "anika",
-            "antonio",
-            "aunty",
-            "belinda",
-            "benjamin",
-            "boris",
-            "david",
-            "ed",
-            "edward",
-            "grandma",
-            "ian",
-        ),
+        *("adam", "anika", "antonio", "aunty", "belinda", "benjamin", "boris", "david", "ed", "edward", "grandma"),
     ),
-    "validation": ("m8", "Annie", "iven", "john", "linda"),
+    "validation": ("m8", "Annie", "ian", "iven", "john", "linda"),
     "test": ("m7", "f3", "f5", "Alex", "Andrea", "grandpa", "max", "michel", "norbert", "paul", "steph", "zac"),
 }
 

@@ -14,11 +14,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tasks.speech.alphabet import Alphabet, Units
+from tasks.speech.audio import check_samples
 from tasks.speech.augmentations import SampleChange, SpecAugment
 from tasks.speech.data.utterances import Utterances
 from tasks.speech.decoding.decoder import Texts
 from tasks.speech.features import Features
-from tasks.speech.frame_changes import FrameChange, normalised_within
+from tasks.speech.frame_changes import FrameChange, finished
 from zoo.data import TensorLoader, content_hash
 from zoo.data.length_order import LengthOrder
 from zoo.data.splits import split_named, within_limit
@@ -46,6 +47,8 @@ class SpeechData(LightningDataModule, ABC):
         sample_changes: of training sounds, in turn (Speed, Gain, Noise).
         frame_changes: of training frames, in turn, before they are normalised (Warp, RoomNoise).
         spec_augment: masks in training features; None leaves them.
+        skip_bad: go on without utterances that cannot be used; the report lists them.
+        longest_seconds: of an utterance; a longer one would take all memory.
         pool: training batches that are sorted by length together, so that little of them is padding; 1 sorts none.
         seed: of the order of the training utterances; by default the run's.
     """
@@ -57,6 +60,8 @@ class SpeechData(LightningDataModule, ABC):
         batch_size: int = 32,
         sample_changes: list[SampleChange] | None = None,
         spec_augment: SpecAugment | None = None,
+        skip_bad: bool = False,
+        longest_seconds: float = 60.0,
         pool: int = 1,
         seed: int | None = None,
         frame_changes: list[FrameChange] | None = None,
@@ -64,13 +69,15 @@ class SpeechData(LightningDataModule, ABC):
         super().__init__()
         self.features, self.units, self.batch_size, self.pool = features, units, batch_size, pool
         self.sample_changes, self.spec_augment, self.seed = sample_changes or [], spec_augment, seed
+        self.skip_bad, self.longest_seconds = skip_bad, longest_seconds
+        self.skipped: dict[str, str] = {}  # name of an utterance -> why it is left out
         self.frame_changes = frame_changes or []
         if self.frame_changes and (features.kind, features.deltas, features.stack) != ("log_mel", 0, 1):
             raise InputError(
                 "data.frame_changes: expected log_mel features without deltas and stacking, got "
                 f"{features.kind}, deltas {features.deltas}, stack {features.stack}; take sample_changes"
             )
-        self._trained_on = replace(features, normalise=False) if self.frame_changes else features
+        self._trained_on = replace(features, normalise=False, floor_db=None) if self.frame_changes else features
         self._alphabet: Alphabet | None = None
         self.splits: dict[str, Utterances] = {}
         self._frames: dict[str, list[Tensor]] = {}
@@ -101,13 +108,59 @@ class SpeechData(LightningDataModule, ABC):
                 )
         if self._alphabet is None:
             self._alphabet = Alphabet.of(loaded["train"].texts, self.units)
+        splits = {}
         for name, split in loaded.items():
-            self._frames[name] = [self.features(split.samples(n)) for n in range(len(split))]
-            pairs = zip(split.texts, split.names, strict=True)
-            self._labels[name] = [torch.tensor(self._alphabet.encode(text, one)) for text, one in pairs]
+            labels = [self._labels_of(split, n) for n in range(len(split))]
+            kept = [n for n, one in enumerate(labels) if one is not None]
+            if not kept:
+                raise InputError(f"{name} split: expected at least 1 usable utterance, got 0; mend the data")
+            splits[name] = split if len(kept) == len(split) else split.take(kept)
+            self._labels[name] = [labels[n] for n in kept]
+            self._frames[name] = [self.features(split.samples(n)) for n in kept]
         if self.frame_changes:
-            self._plain = [self._trained_on(loaded["train"].samples(n)) for n in range(len(loaded["train"]))]
-        self.splits = loaded
+            train = splits["train"]
+            self._plain = [self._trained_on(train.samples(n)) for n in range(len(train))]
+        self.splits = splits
+
+    def _labels_of(self, split: Utterances, n: int) -> Tensor | None:
+        """Labels of an utterance; None where it is left out."""
+        samples_S, name = split.samples(n), split.names[n]
+        try:
+            check_samples(samples_S, name)
+            self.refuse_long(len(samples_S) / split.rate, name)
+            return torch.tensor(self.alphabet.encode(split.texts[n], name), dtype=torch.long)
+        except InputError as error:
+            self.leave_out(name, error)
+        return None
+
+    def refuse_long(self, seconds: float, name: str) -> None:
+        """Refuse an utterance longer than `longest_seconds`.
+
+        Raises:
+            InputError: it is.
+        """
+        if seconds > self.longest_seconds:
+            raise InputError(
+                f"{name}: expected at most {self.longest_seconds:g} s of sound, got {seconds:.1f}, which could take "
+                "all memory; cut it up, or raise data.longest_seconds"
+            )
+
+    def leave_out(self, name: str, error: InputError) -> None:
+        """Note why an utterance is left out; the error itself, unless `skip_bad` asks for going on."""
+        if not self.skip_bad:
+            raise InputError(f"{error}; or go on without it by data.skip_bad") from error
+        self.skipped[name] = str(error)
+
+    def drop(self, split: str, reasons: dict[int, InputError]) -> None:
+        """Leave out utterances of a split that the net cannot be trained on."""
+        for n, error in reasons.items():
+            self.leave_out(self.splits[split].names[n], error)
+        kept = [n for n in range(len(self.splits[split])) if n not in reasons]
+        self.splits[split] = self.splits[split].take(kept)
+        for parts in (self._frames, self._labels):
+            parts[split] = [parts[split][n] for n in kept]
+        if split == "train" and self._plain:
+            self._plain = [self._plain[n] for n in kept]
 
     @property
     def alphabet(self) -> Alphabet:
@@ -154,8 +207,8 @@ class SpeechData(LightningDataModule, ABC):
         features_BTD, frames_B = padded(frames, numbers)
         for change in self.frame_changes:
             features_BTD, frames_B = change(features_BTD, frames_B, self.features)
-        if self.frame_changes and self.features.normalise:
-            features_BTD = normalised_within(features_BTD, frames_B)
+        if self.frame_changes:
+            features_BTD = finished(features_BTD, frames_B, self.features)
         return (features_BTD if self.spec_augment is None else self.spec_augment(features_BTD, frames_B)), frames_B
 
     def _changed(self, samples_S: Tensor) -> Tensor:

@@ -5,6 +5,7 @@
 
 from tasks.speech.networks.attention import DotAttention, LocationAttention
 from tasks.speech.networks.bilstm import BiLSTM
+from tasks.speech.networks.causal import Causal
 from tasks.speech.networks.conformer import Conformer
 from tasks.speech.networks.conv import Conv
 from tasks.speech.networks.conv_bilstm import ConvBiLSTM
@@ -15,6 +16,7 @@ from tasks.speech.networks.speller import Speller
 from tasks.speech.networks.strided import StridedConv
 from tasks.speech.networks.tdnn import TDNN
 
+__all__ = ["BiLSTM", "Causal", "Conv", "ConvBiLSTM", "FlipLSTM", "StridedConv"]
 __all__ = [
     "TDNN",
     "BiLSTM",

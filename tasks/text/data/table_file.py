@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from tasks.text.data.sentences import Sentences
-from tasks.text.data.table_rows import table_rows
 from tasks.text.data.text_data import TextData
 from tasks.text.folds import stratified_share
+from zoo.data.table_rows import table_rows
 from zoo.errors import InputError
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tasks.text.data import TextFile
-from tasks.text.data.table_rows import table_rows
 from zoo.cli.main import main
+from zoo.data.table_rows import table_rows
 from zoo.errors import InputError
 
 CSV = 'id,text,label\n1,"a ""fine"" film, really",good\n2,"two\r\nlines",bad\n\n3, kept as it is ,good\n4,,bad\n'
@@ -146,7 +146,7 @@ def test_each_fault_is_one_line(tmp_path, name, content, options, words):
 
 
 def test_a_missing_file_is_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"none\.csv: expected a table of sentences, got no such file"):
+    with pytest.raises(InputError, match=r"none\.csv: expected a table, got no such file"):
         TextFile(str(tmp_path / "none.csv")).load()
 
 

@@ -5,7 +5,7 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from zoo.errors import InputError
 
@@ -15,7 +15,14 @@ JSON_LINES = (".jsonl", ".ndjson")
 Row = tuple[int, list[Any]]  # number of its first line, values of the columns asked for
 
 
-def table_rows(path: Path, columns: list[str], encoding: str = "utf-8", quoted: bool | None = None) -> Iterator[Row]:
+def table_rows(
+    path: Path,
+    columns: list[str],
+    encoding: str = "utf-8",
+    quoted: bool | None = None,
+    optional: tuple[str, ...] = (),
+    mend: str = "set data.text and data.label to columns of it",
+) -> Iterator[Row]:
     """(line, values of `columns`) of every row, in constant memory; rows without anything in them are passed over.
 
     Args:
@@ -23,6 +30,8 @@ def table_rows(path: Path, columns: list[str], encoding: str = "utf-8", quoted: 
         columns: their names.
         encoding: of the file.
         quoted: whether cells may stand in quotation marks; by default in .csv, not in .tsv.
+        optional: those of `columns` that may be missing; their values are None then.
+        mend: what to do where another one is missing.
 
     Raises:
         InputError: naming file, line and mend.
@@ -32,7 +41,7 @@ def table_rows(path: Path, columns: list[str], encoding: str = "utf-8", quoted: 
         known = ", ".join([*DELIMITERS, *JSON_LINES])
         raise InputError(f"{path}: expected a file named {known}, got {ending or 'no ending'!r}; rename or convert it")
     if not path.is_file():
-        raise InputError(f"{path}: expected a table of sentences, got no such file; mend the path")
+        raise InputError(f"{path}: expected a table, got no such file; mend the path")
     try:
         # A byte-order mark is none of the first column's name.
         codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
@@ -41,13 +50,23 @@ def table_rows(path: Path, columns: list[str], encoding: str = "utf-8", quoted: 
     lines = ending in JSON_LINES
     try:
         with path.open(encoding=codec, newline="\n" if lines else "") as file:
-            found = _json_rows(file, path, columns)
-            yield from found if lines else _cell_rows(file, path, columns, DELIMITERS[ending], quoted)
+            asked = Asked(path, columns, optional, mend)
+            yield from _json_rows(file, asked) if lines else _cell_rows(file, asked, DELIMITERS[ending], quoted)
     except UnicodeError as error:
         raise InputError(_undecodable(path, codec, error)) from error
 
 
-def _cell_rows(file: TextIO, path: Path, columns: list[str], delimiter: str, quoted: bool | None) -> Iterator[Row]:
+class Asked(NamedTuple):
+    """Of which file which columns."""
+
+    path: Path
+    columns: list[str]
+    optional: tuple[str, ...]
+    mend: str
+
+
+def _cell_rows(file: TextIO, asked: Asked, delimiter: str, quoted: bool | None) -> Iterator[Row]:
+    path = asked.path
     by_marks = delimiter == "," if quoted is None else quoted
     reader = csv.reader(
         file, delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if by_marks else csv.QUOTE_NONE
@@ -57,12 +76,12 @@ def _cell_rows(file: TextIO, path: Path, columns: list[str], delimiter: str, quo
         for cells in reader:
             if names is None and cells:
                 names = cells
-                places = [_place(names, column, path) for column in columns]
+                places = [_place(names, column, asked) for column in asked.columns]
             elif cells:
                 if len(cells) != len(names):
                     mend = "quote a cell that holds the delimiter" if by_marks else "mend the row"
                     raise InputError(f"{path}: expected {len(names)} cells in line {line}, got {len(cells)}; {mend}")
-                yield line, [cells[place] for place in places]
+                yield line, [None if place is None else cells[place] for place in places]
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(
@@ -72,14 +91,17 @@ def _cell_rows(file: TextIO, path: Path, columns: list[str], delimiter: str, quo
         raise InputError(f"{path}: expected a row of column names, got an empty file; mend the path")
 
 
-def _place(names: list[str], column: str, path: Path) -> int:
+def _place(names: list[str], column: str, asked: Asked) -> int | None:
     if names.count(column) == 1:
         return names.index(column)
+    if column in asked.optional and column not in names:
+        return None
     got = f"it {names.count(column)} times" if column in names else "only " + ", ".join(map(repr, names))
-    raise InputError(f"{path}: expected a column {column!r}, got {got}; set data.text and data.label to columns of it")
+    raise InputError(f"{asked.path}: expected a column {column!r}, got {got}; {asked.mend}")
 
 
-def _json_rows(file: TextIO, path: Path, columns: list[str]) -> Iterator[Row]:
+def _json_rows(file: TextIO, asked: Asked) -> Iterator[Row]:
+    path = asked.path
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
@@ -89,12 +111,12 @@ def _json_rows(file: TextIO, path: Path, columns: list[str]) -> Iterator[Row]:
             raise InputError(f"{path}: expected JSON in line {number}, got {error}; mend the line") from error
         if not isinstance(row, dict):
             raise InputError(f"{path}: expected an object in line {number}, got {line.strip()[:40]!r}; mend the line")
-        if missing := [column for column in columns if column not in row]:
+        if missing := [one for one in asked.columns if one not in row and one not in asked.optional]:
             raise InputError(
                 f"{path}: expected {missing[0]!r} in line {number}, got only {', '.join(map(repr, row))}; "
-                "set data.text and data.label, or mend the line"
+                f"{asked.mend}, or mend the line"
             )
-        yield number, [row[column] for column in columns]
+        yield number, [row.get(column) for column in asked.columns]
 
 
 def _undecodable(path: Path, codec: str, error: UnicodeError) -> str:
