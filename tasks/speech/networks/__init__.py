@@ -16,10 +16,10 @@ from tasks.speech.networks.speller import Speller
 from tasks.speech.networks.strided import StridedConv
 from tasks.speech.networks.tdnn import TDNN
 
-__all__ = ["BiLSTM", "Causal", "Conv", "ConvBiLSTM", "FlipLSTM", "StridedConv"]
 __all__ = [
     "TDNN",
     "BiLSTM",
+    "Causal",
     "Conformer",
     "Conv",
     "ConvBiLSTM",
