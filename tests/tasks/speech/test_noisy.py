@@ -50,6 +50,15 @@ def test_judged_noise_stays_and_training_noise_does_not():
     assert torch.equal(*judged)
 
 
+def test_training_noise_may_stay_too():
+    stays, fresh = under_noise(3.0, 3.0, fresh=False), under_noise(3.0, 3.0)
+    one, two = (stays.batch("train", torch.arange(1), training=True).features_BTD for _ in range(2))
+    assert torch.equal(one, two)
+    noise = stays.splits["train"].samples(0) - fresh.splits["train"].samples(0)
+    clean = fresh.splits["train"].samples(0)
+    assert 10 * float(torch.log10(clean.square().mean() / noise.square().mean())) == pytest.approx(3, abs=1e-3)
+
+
 def test_ratios_the_wrong_way_round_are_refused():
     with pytest.raises(InputError, match="low_db: expected at most high_db, got 5 above 2"):
         under_noise(5, 2)
