@@ -16,6 +16,7 @@ from tasks.speech.explain import Method, ctc_letter_figures, explain_sections, r
 from tasks.speech.judged import Judged
 from tasks.speech.losses import ctc_loss, too_short
 from tasks.speech.pages.skipped import skipped_section
+from tasks.speech.rates import with_rates
 from tasks.speech.starts import take_weights
 from zoo.errors import InputError
 from zoo.reports import Figure, Section
@@ -81,14 +82,7 @@ class CTCRecognition(TaskModule):
 
     def report(self, figures: dict[str, float]) -> None:
         """Word and character error rates in place of the counts that they are ratios of."""
-        kept = dict(figures)
-        for rate, unit in (("wer", "word"), ("cer", "character")):
-            for split in ("val", "test"):
-                total = max(kept.pop(f"{split}/{unit}s", 0.0), 1e-9)
-                for way in ("", "beam_"):
-                    if f"{split}/{way}{unit}_errors" in kept:
-                        kept[f"{split}/{way}{rate}"] = kept.pop(f"{split}/{way}{unit}_errors") / total
-        super().report(kept)
+        super().report(with_rates(figures))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Log-probabilities of all frames, an utterance's behind those of the one before, and frames of each."""

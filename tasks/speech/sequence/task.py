@@ -3,7 +3,6 @@
 Legend: T = frames, B = utterances, V = labels with the blank.
 """
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,8 +15,6 @@ from tasks.speech.sequence.criteria import Criterion
 from tasks.speech.sequence.rivals import ContestOf, Rivals
 from tasks.speech.task import CTCRecognition
 from zoo.errors import InputError
-from zoo.training.checkpoints import read_checkpoint
-from zoo.training.run_folder import open_run
 
 
 class SequenceTraining(CTCRecognition):
@@ -49,10 +46,10 @@ class SequenceTraining(CTCRecognition):
         ctc_share: float = 0.1,
         **kwargs: Any,
     ):
-        super().__init__(net, optimizer, **kwargs)
+        super().__init__(net, optimizer, start_from=start_from, **kwargs)
         if not 0 <= ctc_share <= 1:
             raise InputError(f"model.ctc_share: expected a number in 0..1, got {ctc_share}; 0.1 is usual")
-        self.criterion, self.rivals, self.start_from, self.ctc_share = criterion, rivals, start_from, ctc_share
+        self.criterion, self.rivals, self.ctc_share = criterion, rivals, ctc_share
         self._contest_of: ContestOf | None = None
 
     def loss(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -79,51 +76,9 @@ class SequenceTraining(CTCRecognition):
 
     def on_fit_start(self) -> None:
         """Take the start's weights; a resumed run has its own."""
-        super().on_fit_start()
-        if self.trainer.ckpt_path is None:
-            self.take_weights_of(self.start_from)
-
-    def take_weights_of(self, start: str | None) -> None:
-        """Start from the net of a run or checkpoint.
-
-        Raises:
-            InputError: there is none, or of another net or alphabet.
-        """
-        path = checkpoint_of(start)
-        checkpoint = read_checkpoint(path)
-        kept = [part for part in checkpoint.values() if isinstance(part, dict) and {"units", "kind"} <= part.keys()]
-        alphabet = self.trainer.datamodule.alphabet
-        if any((tuple(one["units"]), one["kind"]) != (alphabet.units, alphabet.kind) for one in kept):
-            raise InputError(f"model.start_from: expected the alphabet of the data, got another in {path}; mend data")
-        state = checkpoint["state_dict"]
-        weights = {key.removeprefix("net."): value for key, value in state.items() if key.startswith("net.")}
-        shapes = {name: value.shape for name, value in self.net.state_dict().items()}
-        if {name: value.shape for name, value in weights.items()} != shapes:
+        if self.start_from is None and self.trainer.ckpt_path is None:
             raise InputError(
-                f"model.start_from: expected a checkpoint of the same net, got another in {path}; take model.net from "
-                "the config.yaml of its run"
+                "model.start_from: expected a run or checkpoint that CTC has trained, got none; train one and name it, "
+                "such as --model.start_from speech/noisy_digits"
             )
-        self.net.load_state_dict(weights)
-
-
-def checkpoint_of(start: str | None) -> Path:
-    """The checkpoint that a run, a recipe's name or a path means.
-
-    Raises:
-        InputError: nothing was given, or there is no such run.
-    """
-    if start is None:
-        raise InputError(
-            "model.start_from: expected a run or checkpoint that CTC has trained, got none; train one and name it, "
-            "such as --model.start_from speech/noisy_digits"
-        )
-    if Path(start).is_file():
-        return Path(start)
-    try:
-        folder = open_run(start).checkpoints
-    except InputError as error:
-        raise InputError(
-            f"model.start_from: expected a run or checkpoint that CTC has trained, got {start}, which is not there; "
-            f"start one with: zoo fit {start}"
-        ) from error
-    return folder / "best.ckpt" if (folder / "best.ckpt").is_file() else folder / "last.ckpt"
+        super().on_fit_start()
