@@ -4,9 +4,12 @@ from zoo.probes.laplace import parameter_covariance, predictive_variance, residu
 from zoo.probes.layers import LayerReadings, is_activation, watch_layers
 from zoo.probes.leverage import leverage_scores, ridge_leverage_scores
 from zoo.probes.ntk import ntk, ntk_trace, ntk_weights
+from zoo.probes.through_time import gradients_through_time, hidden_gradients
 
 __all__ = [
     "LayerReadings",
+    "gradients_through_time",
+    "hidden_gradients",
     "is_activation",
     "leverage_scores",
     "ntk",
