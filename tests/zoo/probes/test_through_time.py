@@ -95,8 +95,9 @@ def test_padding_has_no_gradient_and_dropout_masks_are_the_forwards():
     torch.set_rng_state(state)
     with torch.no_grad():
         silent = nn.functional.dropout(torch.ones(5 + 3 + 1, H, dtype=torch.float64), 0.5) == 0
-    # What a mask of the first layer's output silences at the last step passes back to nothing there.
-    assert ((found["h_l0"][-1, 0] == 0) == silent[-1]).all() and silent[-1].any()
+    # What the mask of the first layer's output silences at an example's last step passes back nothing there.
+    last = torch.stack([found["h_l0"][length - 1, example] for example, length in enumerate((5, 3, 1))])
+    assert ((last == 0) == silent[[8, 6, 2]]).all() and silent[[8, 6, 2]].any()
 
 
 def test_a_layer_called_twice_is_read_twice_and_flat_inputs_are_refused():
