@@ -1,5 +1,6 @@
 """Readings of derivatives: pure functions and context managers, usable on any torch module."""
 
+from zoo.probes.example_norms import example_gradient_norms, whole_norms
 from zoo.probes.laplace import parameter_covariance, predictive_variance, residual_variance
 from zoo.probes.layers import LayerReadings, is_activation, watch_layers
 from zoo.probes.leverage import leverage_scores, ridge_leverage_scores
@@ -8,6 +9,7 @@ from zoo.probes.through_time import gradients_through_time, hidden_gradients
 
 __all__ = [
     "LayerReadings",
+    "example_gradient_norms",
     "gradients_through_time",
     "hidden_gradients",
     "is_activation",
@@ -20,4 +22,5 @@ __all__ = [
     "residual_variance",
     "ridge_leverage_scores",
     "watch_layers",
+    "whole_norms",
 ]

@@ -6,6 +6,7 @@ dL/dh_t is the whole derivative: what the loss reads off h_t itself and all that
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ def gradients_through_time(net: nn.Module, loss: Callable[[], Tensor]) -> dict[s
 def hidden_gradients(net: nn.Module, loss: Callable[[], Tensor]) -> dict[str, Tensor]:
     """Names as in `gradients_through_time` -> dL/dh_t of every example, [T, B, H]."""
     calls: list[RecurrentCall] = []
-    with recurrent_calls(net, calls), torch.enable_grad():
+    with recurrent_calls(net, lambda call: calls.append(call) or True), torch.enable_grad():
         value = loss()
         trained = [p for p in net.parameters() if p.requires_grad]
         torch.autograd.grad(value, trained, allow_unused=True)
@@ -65,7 +66,7 @@ class RecurrentCall:
     """One forward of a recurrent layer: what went in, and the gradients that came back to what it gave."""
 
     def __init__(self, layer: str, rnn: nn.RNNBase, args: tuple, output: Any, random_state: list[Tensor]):
-        self.layer, self._rnn, self._random_state = layer, rnn, random_state
+        self.layer, self.rnn, self._random_state = layer, rnn, random_state
         self._inputs, self._state = args[0], args[1] if len(args) > 1 else None
         self._packed = output[0] if isinstance(output[0], PackedSequence) else None
         final = output[1] if isinstance(output[1], tuple) else (output[1],)
@@ -78,7 +79,7 @@ class RecurrentCall:
         Raises:
             InputError: cuDNN drew dropout masks that cannot be drawn again.
         """
-        rnn = self._rnn
+        rnn = self.rnn
         if rnn.training and rnn.dropout and rnn.num_layers > 1 and self._device() == "cuda":
             raise InputError(
                 f"{self.layer or 'net'}: expected no dropout inside a recurrent layer on a GPU, got {rnn.dropout}; put "
@@ -86,7 +87,7 @@ class RecurrentCall:
             )
         with torch_state_kept(), torch.enable_grad(), torch.autocast(self._device(), enabled=False):
             set_torch_state(self._random_state)
-            again = unrolled(self._rnn, _detached(self._inputs), _detached(self._state))
+            again = unrolled(self.rnn, _detached(self._inputs), _detached(self._state))
         ends = [again.output, *again.final]
         given = [None if g is None else g.to(e.dtype) for g, e in zip(self._time_first(), ends, strict=True)]
         pairs = [(end, gradient) for end, gradient in zip(ends, given, strict=True) if gradient is not None]
@@ -107,7 +108,7 @@ class RecurrentCall:
         if first is not None:
             packed = self._packed
             first = first if packed is None else PackedSequence(first, *packed[1:])
-            first, _ = time_first(self._rnn, first)
+            first, _ = time_first(self.rnn, first)
         return [first, *self.gradients[1:]]
 
     def _device(self) -> str:
@@ -116,52 +117,41 @@ class RecurrentCall:
 
 @contextmanager
 def recurrent_calls(
-    net: nn.Module, calls: list[RecurrentCall], closed: Callable[[RecurrentCall], None] | None = None
+    net: nn.Module, noted: Callable[[RecurrentCall], bool], closed: Callable[[RecurrentCall], None] = lambda call: None
 ) -> Iterator[None]:
-    """Collect every call of a recurrent layer; gradients arrive with the backward. Hooks are gone after the block.
+    """Find every call of a recurrent layer; its gradients arrive with the backward. Hooks are gone after the block.
 
     Args:
         net: any module.
-        calls: grows with every forward inside the block.
-        closed: called when all gradients of a call have arrived.
+        noted: told of a call at its forward; whether its gradients are wanted.
+        closed: told of a call when its gradients have arrived.
     """
     states: dict[str, list[Tensor]] = {}
 
-    def before(name: str) -> Callable:
-        def note(*_: Any) -> None:
-            states[name] = torch_state()
+    def before(name: str, *_: Any) -> None:
+        states[name] = torch_state()
 
-        return note
-
-    def after(name: str, rnn: nn.RNNBase) -> Callable:
-        def note(_rnn: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
-            args = (*args, *(kwargs[key] for key in ("input", "hx") if key in kwargs))
-            call = RecurrentCall(name, rnn, args, output, states[name])
-            if call.outputs[0].requires_grad:
-                calls.append(call)
-                torch.autograd.graph.register_multi_grad_hook(call.outputs, _keep(call, closed))
-
-        return note
+    def after(name: str, rnn: nn.RNNBase, args: tuple, kwargs: dict, output: Any) -> None:
+        args = (*args, *(kwargs[key] for key in ("input", "hx") if key in kwargs))
+        call = RecurrentCall(name, rnn, args, output, states[name])
+        if call.outputs[0].requires_grad and noted(call):
+            torch.autograd.graph.register_multi_grad_hook(call.outputs, partial(_keep, call, closed))
 
     handles = []
     try:
         for name, layer in net.named_modules():
             if isinstance(layer, nn.RNNBase):
-                handles.append(layer.register_forward_pre_hook(before(name)))
-                handles.append(layer.register_forward_hook(after(name, layer), with_kwargs=True))
+                handles.append(layer.register_forward_pre_hook(partial(before, name)))
+                handles.append(layer.register_forward_hook(partial(after, name), with_kwargs=True))
         yield
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _keep(call: RecurrentCall, closed: Callable[[RecurrentCall], None] | None) -> Callable:
-    def keep(gradients: Sequence[Tensor | None]) -> None:
-        call.gradients = [None if g is None else g.detach() for g in gradients]
-        if closed is not None:
-            closed(call)
-
-    return keep
+def _keep(call: RecurrentCall, closed: Callable[[RecurrentCall], None], gradients: Sequence[Tensor | None]) -> None:
+    call.gradients = [None if g is None else g.detach() for g in gradients]
+    closed(call)
 
 
 def _detached(value: Any) -> Any:
