@@ -4,23 +4,31 @@ from zoo.probes.example_norms import example_gradient_norms, whole_norms
 from zoo.probes.laplace import parameter_covariance, predictive_variance, residual_variance
 from zoo.probes.layers import LayerReadings, is_activation, watch_layers
 from zoo.probes.leverage import leverage_scores, ridge_leverage_scores
+from zoo.probes.local_gradients import LocalGradients
+from zoo.probes.noise_scale import noise_of_examples, noise_of_shares
 from zoo.probes.ntk import ntk, ntk_trace, ntk_weights
+from zoo.probes.outliers import outliers, robust_scores
 from zoo.probes.through_time import gradients_through_time, hidden_gradients
 
 __all__ = [
     "LayerReadings",
+    "LocalGradients",
     "example_gradient_norms",
     "gradients_through_time",
     "hidden_gradients",
     "is_activation",
     "leverage_scores",
+    "noise_of_examples",
+    "noise_of_shares",
     "ntk",
     "ntk_trace",
     "ntk_weights",
+    "outliers",
     "parameter_covariance",
     "predictive_variance",
     "residual_variance",
     "ridge_leverage_scores",
+    "robust_scores",
     "watch_layers",
     "whole_norms",
 ]

@@ -5,7 +5,7 @@ Readings stay on the device as tensors until `flush`, which moves them in one tr
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -27,11 +27,14 @@ class MonitorOptions:
             gradient norms, clipping and losses are read at every step. 0 reads none of the sampled quantities.
         flush_every: steps from one transfer of the readings into the record to the next.
         stop_on_nonfinite: end the run with the step and the layers as soon as a flush meets a NaN or infinite gradient.
+        examples: at the steps of full readings read the norm of every example's gradient, too, and name examples that
+            stand out; the noise of the gradient is then that between examples, not between micro-batches or ranks.
     """
 
     sample_every: int = 100
     flush_every: int = 50
     stop_on_nonfinite: bool = True
+    examples: bool = False
 
     def __post_init__(self):
         if self.flush_every < 1 or self.sample_every < 0:
@@ -83,6 +86,7 @@ class GradientMonitor:
         self._terms: dict[str, Tensor] = {}
         self._term_gradients: dict[str, list[Tensor]] = {}
         self._micro_batches = 0
+        self.watchers: list = []  # others who read the loss's forwards and backwards, and pause when the monitor does
 
     def samples(self, step: int) -> bool:
         """Whether `step` gets a full reading."""
@@ -116,13 +120,16 @@ class GradientMonitor:
     @contextmanager
     def pausing(self) -> Iterator[None]:
         """Layers are not read inside: these forwards and backwards are not the loss's own."""
-        for layers in self._layers.values():
-            layers.paused = True
-        try:
-            yield
-        finally:
+        with ExitStack() as stack:
             for layers in self._layers.values():
-                layers.paused = False
+                layers.paused = True
+            for watcher in self.watchers:
+                stack.enter_context(watcher.pausing())
+            try:
+                yield
+            finally:
+                for layers in self._layers.values():
+                    layers.paused = False
 
     def add_term_gradient(self, name: str, gradients: Sequence[Tensor]) -> None:
         """Add dL_term/dtheta of one micro-batch that is known already, as least squares knows it."""
@@ -189,6 +196,10 @@ class GradientMonitor:
     def add(self, step: int, values: dict[str, Tensor]) -> None:
         """Keep named numbers of a step, a probe's for instance, until the next flush."""
         self._scalars += [(step, "", name, value.detach()) for name, value in values.items()]
+
+    def add_layers(self, step: int, readings: list[tuple[str, str, Tensor]]) -> None:
+        """Keep (layer, quantity, value) of a step until the next flush."""
+        self._scalars += [(step, layer, quantity, value.detach()) for layer, quantity, value in readings]
 
     @property
     def pending(self) -> int:

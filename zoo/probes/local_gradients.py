@@ -1,0 +1,47 @@
+"""Norms of what every single backward adds to `.grad`: of a micro-batch, and of this rank before ranks are averaged."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+class LocalGradients:
+    """Squared norms of the gradients of successive backwards, by hooks on the parameters.
+
+    A parameter's hook sees a backward's own gradient, before it is added to `.grad` and before DistributedDataParallel
+    averages it over the ranks: no extra backward, one pass over the gradient.
+
+    Args:
+        parameters: name -> parameter; those that need no gradient are left out.
+
+    >>> weight = torch.tensor([1.0], requires_grad=True)
+    >>> local = LocalGradients({"w": weight})
+    >>> for scale in (3.0, 4.0): (scale * weight).sum().backward()
+    >>> local.remove(); local.squares["w"].item(), weight.grad.item()
+    (25.0, 7.0)
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor]):
+        self.paused = False
+        self.squares: dict[str, Tensor] = {}
+        self._handles = [
+            parameter.register_hook(lambda gradient, name=name: self._read(name, gradient))
+            for name, parameter in parameters.items()
+            if parameter.requires_grad
+        ]
+
+    def remove(self) -> None:
+        """Take the hooks off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def _read(self, name: str, gradient: Tensor) -> None:
+        if self.paused:
+            return
+        found = gradient.detach()
+        numbers = found.coalesce().values() if found.is_sparse else found
+        precision = torch.promote_types(numbers.dtype, torch.float32)
+        square = torch.linalg.vector_norm(numbers, dtype=precision).square()
+        self.squares[name] = self.squares[name] + square if name in self.squares else square
