@@ -7,13 +7,13 @@ Readings stay on the device as tensors until `flush`, which moves them in one tr
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import combinations
 
 import torch
 from torch import Tensor, nn
 
 from zoo.errors import InputError
 from zoo.optim.sparse import dense, touched, touched_rows
+from zoo.probes.conflict import UNUSED, cosines
 from zoo.probes.layers import LayerReadings, watch_layers
 from zoo.training.record import Reading, Record
 
@@ -169,11 +169,9 @@ class GradientMonitor:
             name: reduce_mean(torch.cat([g.flatten() for g in gradients])) / self._micro_batches
             for name, gradients in self._term_gradients.items()
         }
-        norms = {name: torch.linalg.vector_norm(one) for name, one in flat.items()}
+        norms, between = cosines(flat)
         self._scalars += [(step, "", f"gradient_norm/{name}", norm) for name, norm in norms.items()]
-        for a, b in combinations(flat, 2):
-            cosine = torch.dot(flat[a], flat[b]) / (norms[a] * norms[b])  # NaN where a term has no gradient
-            self._scalars.append((step, "", f"term_cosine/{a}/{b}", cosine))
+        self._scalars += [(step, "", f"term_cosine/{a}/{b}", cosine) for (a, b), cosine in between.items()]
         self._term_gradients = {}
 
     def _close_held(
@@ -313,9 +311,6 @@ def gradient_norms(gradients: list[Tensor]) -> tuple[Tensor, Tensor]:
     """
     norms_K = torch.stack(torch._foreach_norm([touched(gradient) for gradient in gradients]))
     return norms_K, torch.linalg.vector_norm(norms_K)
-
-
-UNUSED = {"allow_unused": True, "materialize_grads": True}  # a term need not depend on every parameter
 
 
 def _to_floats(values: list[Tensor]) -> list[float]:

@@ -149,7 +149,7 @@ class NoiseWatch:
             ("", "example_gradient_norm/largest", norms_B.max()),
         ]
         indices = [index for _, index in self._examples if index is not None]
-        if len(indices) == len(self._examples) and len(norms_B) > 2 and bool(norms_B.isfinite().all()):
+        if len(indices) == len(self._examples) and len(norms_B) > 3 and bool(norms_B.isfinite().all()):
             indices_B = torch.cat(indices).tolist()
             for place, score in outliers(norms_B)[:NAMED]:
                 found.append((f"example {indices_B[place]}", "example_outlier_score", norms_B.new_tensor(score)))

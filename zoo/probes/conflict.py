@@ -1,0 +1,61 @@
+"""Do loss terms, or tasks, pull the parameters the same way? Norms of their gradients and cosines between them.
+
+Legend: P = parameters, T = terms or tasks.
+A cosine below 0 is a conflict: to first order a step down one loss goes up the other (Yu et al. 2020, PCGrad).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+UNUSED = {"allow_unused": True, "materialize_grads": True}  # a term need not depend on every parameter
+
+
+def cosines(gradients: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[tuple[str, str], Tensor]]:
+    """(name -> norm, pair of names -> cosine); NaN for a pair with a gradient that is zero.
+
+    Args:
+        gradients: name -> the gradient in one row, [P].
+
+    >>> norms, between = cosines({"a": torch.tensor([3.0, 0.0]), "b": torch.tensor([-1.0, 0.0])})
+    >>> norms["a"].item(), between["a", "b"].item()
+    (3.0, -1.0)
+    """
+    norms = {name: torch.linalg.vector_norm(one) for name, one in gradients.items()}
+    pairs = combinations(gradients, 2)
+    return norms, {(a, b): torch.dot(gradients[a], gradients[b]) / (norms[a] * norms[b]) for a, b in pairs}
+
+
+def task_gradients(losses: Callable[[], Mapping[str, Tensor]], parameters: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Name -> dL_name / d theta in one row, [P]: one forward, one backward a loss; `.grad` is left alone.
+
+    Args:
+        losses: computes named losses, such as the terms of one objective or the tasks of a shared net.
+        parameters: that all are differentiated to; of several tasks take the shared ones.
+
+    >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> task_gradients(lambda: {"square": (w**2).sum(), "first": w[0]}, [w])
+    {'square': tensor([2., 4.]), 'first': tensor([1., 0.])}
+    """
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    with torch.enable_grad():
+        named = {name: loss for name, loss in losses().items() if loss.requires_grad}
+        found = {name: torch.autograd.grad(one, trained, retain_graph=True, **UNUSED) for name, one in named.items()}
+    return {
+        name: torch.cat([g.to_dense().flatten() if g.is_sparse else g.flatten() for g in gradients])
+        for name, gradients in found.items()
+    }
+
+
+def gradient_cosines(
+    losses: Callable[[], Mapping[str, Tensor]], parameters: Iterable[Tensor]
+) -> dict[tuple[str, str], Tensor]:
+    """Pair of losses -> cosine between their gradients; see `task_gradients`.
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> gradient_cosines(lambda: {"up": w.sum(), "down": -w.sum()}, [w])["up", "down"].item()
+    -1.0
+    """
+    return cosines(task_gradients(losses, parameters))[1]
