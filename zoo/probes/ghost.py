@@ -25,23 +25,25 @@ AT_ONCE = 2**22  # numbers that a chunk of examples may take besides what is the
 class Products:
     """sum_t delta_t a_t' of every example and group."""
 
-    inputs_BMTF: Tensor
-    deltas_BMTG: Tensor
+    inputs_BMFT: Tensor
+    deltas_BMGT: Tensor
 
     def squares(self) -> Tensor:
         """[B], squared norm of each example's share."""
-        a, d = self.inputs_BMTF, self.deltas_BMTG
-        positions = a.shape[2]
+        a, d = self.inputs_BMFT, self.deltas_BMGT
+        positions = a.shape[3]
         if positions == 1:
-            return (a.square().sum(3) * d.square().sum(3)).sum((1, 2))
-        if 2 * positions**2 < a.shape[3] * d.shape[3]:
-            return ((a @ a.mT) * (d @ d.mT)).sum((1, 2, 3))
-        return (d.mT @ a).square().sum((1, 2, 3))
+            return (a.square().sum(2) * d.square().sum(2)).sum((1, 2))
+        if 2 * positions**2 < a.shape[2] * d.shape[2]:
+            return ((a.mT @ a) * (d.mT @ d)).sum((1, 2, 3))
+        return (d @ a.mT).square().sum((1, 2, 3))
 
     @staticmethod
     def joined(parts: Sequence["Products"]) -> "Products":
         """The sum over several calls of one layer: their positions side by side."""
-        return Products(torch.cat([p.inputs_BMTF for p in parts], 2), torch.cat([p.deltas_BMTG for p in parts], 2))
+        if len(parts) == 1:
+            return parts[0]
+        return Products(torch.cat([p.inputs_BMFT for p in parts], 3), torch.cat([p.deltas_BMGT for p in parts], 3))
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Lookups:
     @staticmethod
     def joined(parts: Sequence["Lookups"]) -> "Lookups":
         """As of `Products`."""
+        if len(parts) == 1:
+            return parts[0]
         return Lookups(torch.cat([p.indices_BT for p in parts], 1), torch.cat([p.deltas_BTD for p in parts], 1))
 
 
@@ -126,22 +130,32 @@ def _numbers(layer: nn.Module, inputs: Tensor, deltas: Tensor) -> int:
 
 def _linear(layer: nn.Linear, inputs: Tensor, deltas: Tensor) -> Shares:
     a_BTF, d_BTG = (one.reshape(len(one), -1, one.shape[-1]) for one in (wide(inputs), deltas))
-    return {"weight": Products(a_BTF[:, None], d_BTG[:, None]), "bias": Rows(d_BTG.sum(1))}
+    return {"weight": Products(a_BTF.mT[:, None], d_BTG.mT[:, None]), "bias": Rows(d_BTG.sum(1))}
 
 
 def _convolution(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, inputs: Tensor, deltas: Tensor) -> Shares:
     a = wide(inputs)
-    if layer.padding != "valid":
+    if layer.padding != "valid" and any(layer._reversed_padding_repeated_twice):
         mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
         a = functional.pad(a, layer._reversed_padding_repeated_twice, mode=mode)
-    rank = len(layer.kernel_size)
+    windows_BFT = _windows_3d(layer, a) if a.dim() == 5 else _windows(layer, a)
+    a_BMFT = windows_BFT.unflatten(1, (layer.groups, -1))
+    d_BMGT = deltas.flatten(2).unflatten(1, (layer.groups, -1))
+    return {"weight": Products(a_BMFT, d_BMGT), "bias": Rows(deltas.flatten(2).sum(2))}
+
+
+def _windows(layer: nn.Conv1d | nn.Conv2d, padded: Tensor) -> Tensor:
+    flat = padded.dim() == 3
+    options = [(1, *one) if flat else one for one in (layer.kernel_size, layer.dilation, layer.stride)]
+    return functional.unfold(padded.unsqueeze(2) if flat else padded, options[0], options[1], 0, options[2])
+
+
+def _windows_3d(layer: nn.Conv3d, padded: Tensor) -> Tensor:
+    # torch's unfold knows images only.
+    a = padded
     for axis, (size, stride, dilation) in enumerate(zip(layer.kernel_size, layer.stride, layer.dilation, strict=True)):
         a = a.unfold(axis + 2, dilation * (size - 1) + 1, stride)[..., ::dilation]
-    a = a.unflatten(1, (layer.groups, -1))  # [B, M, channels, *places, *kernel]
-    places, kernel = range(3, 3 + rank), range(3 + rank, 3 + 2 * rank)
-    a_BMTF = a.permute(0, 1, *places, 2, *kernel).flatten(2 + rank).flatten(2, 1 + rank)
-    d_BMTG = deltas.unflatten(1, (layer.groups, -1)).flatten(3).mT
-    return {"weight": Products(a_BMTF, d_BMTG), "bias": Rows(deltas.flatten(2).sum(2))}
+    return a.permute(0, 1, 5, 6, 7, 2, 3, 4).flatten(5).flatten(1, 4)
 
 
 def _embedding(layer: nn.Embedding, inputs: Tensor, deltas: Tensor) -> Shares:

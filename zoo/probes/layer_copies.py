@@ -7,6 +7,7 @@ Legend: B = examples.
 import inspect
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from zoo.errors import InputError
 from zoo.probes.ghost import AT_ONCE, Products, Rows
 from zoo.probes.through_time import RecurrentCall
+from zoo.probes.unrolled import Direction
 
 LayerCall = tuple[tuple, dict, Sequence[Tensor | None]]  # args, kwargs, gradients of every tensor that it gave
 
@@ -103,21 +105,29 @@ def recurrent_squares(calls: Sequence[RecurrentCall]) -> dict[str, Tensor]:
     """`copied_squares` of an LSTM, GRU or RNN: dL/d of its gates at every step, from the layer written out in time."""
     found: dict[str, list[Products | Rows]] = {}
     for call in calls:
-        for one, gradients in call.unrolled_gradients(lambda d: [d.input_gates_TBG, *d.hidden_gates, *d.hidden]):
+        projected = bool(call.rnn.proj_size)
+        wanted = partial(_gates_and_outputs, projected)
+        for one, gradients in call.unrolled_gradients(wanted):
             steps = len(one.hidden)
-            hidden = gradients[1 : 1 + steps]
-            parts = {
-                "weight_ih": (one.inputs_TBF, gradients[0]),
-                "weight_hh": (torch.stack(one.previous), torch.stack(hidden)),
-                "weight_hr": (torch.stack(one.whole), torch.stack(gradients[1 + steps :])),
-            }
-            for kind, (inputs_TBF, deltas_TBG) in parts.items():
-                product = Products(inputs_TBF.detach().transpose(0, 1)[:, None], deltas_TBG.transpose(0, 1)[:, None])
-                found.setdefault(f"{kind}_{one.name}", []).append(product)
-            for kind, deltas_TBG in (("bias_ih", gradients[0]), ("bias_hh", torch.stack(hidden))):
-                found.setdefault(f"{kind}_{one.name}", []).append(Rows(deltas_TBG.sum(0)))
+            input_TBG, hidden_TBG = gradients[0], torch.stack(gradients[1 : 1 + steps])
+            parts = [("ih", one.inputs_TBF, input_TBG), ("hh", torch.stack(one.previous), hidden_TBG)]
+            if projected:
+                parts.append(("hr", torch.stack(one.whole), torch.stack(gradients[1 + steps :])))
+            for kind, inputs_TBF, deltas_TBG in parts:
+                product = Products(_positions_last(inputs_TBF.detach()), _positions_last(deltas_TBG))
+                found.setdefault(f"weight_{kind}_{one.name}", []).append(product)
+            for kind, deltas_TBG in (("ih", input_TBG), ("hh", hidden_TBG)):
+                found.setdefault(f"bias_{kind}_{one.name}", []).append(Rows(deltas_TBG.sum(0)))
     return {
         name: parts[0].joined(parts).squares()
         for name, parts in found.items()
         if (parameter := getattr(calls[0].rnn, name, None)) is not None and parameter.requires_grad
     }
+
+
+def _gates_and_outputs(projected: bool, one: Direction) -> list[Tensor]:
+    return [one.input_gates_TBG, *one.hidden_gates, *(one.hidden if projected else ())]
+
+
+def _positions_last(rows_TBF: Tensor) -> Tensor:
+    return rows_TBF.permute(1, 2, 0)[:, None]  # [B, 1, F, T]

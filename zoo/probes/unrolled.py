@@ -140,16 +140,17 @@ def _direction(
 
 
 def _lstm(gates_BG: Tensor, more_BG: Tensor, _h: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor]:
-    i, f, g, o = (gates_BG + more_BG).chunk(4, 1)
-    c_BH = torch.sigmoid(f) * c_BH + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(c_BH), c_BH
+    gates_BG = gates_BG + more_BG
+    i, f, _, o = torch.sigmoid(gates_BG).chunk(4, 1)  # one operation for all: a quarter in vain costs less than a call
+    c_BH = torch.addcmul(f * c_BH, i, torch.tanh(gates_BG.chunk(4, 1)[2]))
+    return o * torch.tanh(c_BH), c_BH
 
 
 def _gru(gates_BG: Tensor, more_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-    (r, z, n), (more_r, more_z, more_n) = gates_BG.chunk(3, 1), more_BG.chunk(3, 1)
-    z = torch.sigmoid(z + more_z)
-    n = torch.tanh(n + torch.sigmoid(r + more_r) * more_n)
-    return ((1 - z) * n + z * h_BH,)
+    two = 2 * h_BH.shape[1]
+    r, z = torch.sigmoid(gates_BG[:, :two] + more_BG[:, :two]).chunk(2, 1)
+    n = torch.tanh(torch.addcmul(gates_BG[:, two:], r, more_BG[:, two:]))
+    return (torch.lerp(n, h_BH, z),)
 
 
 STEPS: dict[str, Callable[..., tuple[Tensor, ...]]] = {

@@ -126,11 +126,14 @@ class NoiseWatch:
         if shares < 2:
             return []
         parts = torch.stack(parts) / (ranks * loss_scale) ** 2
-        found = [("", "batch_examples", examples)]
-        for name, part, whole in [("", parts.sum(), wholes.sum()), *zip(gradients, parts, wholes, strict=True)]:
-            noise = noise_of_shares(part, whole, shares)
-            found += [(name, "gradient_signal", noise.signal), (name, "gradient_noise", noise.noise)]
-        return found
+        sums = [torch.cat([one, one.sum(0, keepdim=True)]) for one in (parts, wholes)]
+        noise = noise_of_shares(*sums, shares)
+        names = [*gradients, ""]
+        return [
+            ("", "batch_examples", examples),
+            *((name, "gradient_signal", value) for name, value in zip(names, noise.signal.unbind(), strict=True)),
+            *((name, "gradient_noise", value) for name, value in zip(names, noise.noise.unbind(), strict=True)),
+        ]
 
     def _squares(self, used: set[str]) -> dict[str, Tensor]:
         if not self._by_example:
