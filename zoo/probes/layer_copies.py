@@ -105,19 +105,20 @@ def recurrent_squares(calls: Sequence[RecurrentCall]) -> dict[str, Tensor]:
     """`copied_squares` of an LSTM, GRU or RNN: dL/d of its gates at every step, from the layer written out in time."""
     found: dict[str, list[Products | Rows]] = {}
     for call in calls:
-        projected = bool(call.rnn.proj_size)
-        wanted = partial(_gates_and_outputs, projected)
-        for one, gradients in call.unrolled_gradients(wanted):
-            steps = len(one.hidden)
-            input_TBG, hidden_TBG = gradients[0], torch.stack(gradients[1 : 1 + steps])
-            parts = [("ih", one.inputs_TBF, input_TBG), ("hh", torch.stack(one.previous), hidden_TBG)]
-            if projected:
-                parts.append(("hr", torch.stack(one.whole), torch.stack(gradients[1 + steps :])))
-            for kind, inputs_TBF, deltas_TBG in parts:
-                product = Products(_positions_last(inputs_TBF.detach()), _positions_last(deltas_TBG))
-                found.setdefault(f"weight_{kind}_{one.name}", []).append(product)
-            for kind, deltas_TBG in (("ih", input_TBG), ("hh", hidden_TBG)):
+        rnn = call.rnn
+        for one, gradients in call.unrolled_gradients(partial(_nodes, rnn)):
+            steps, rest = len(one.hidden), list(gradients[1:])
+            deltas = {"ih": gradients[0], "hh": gradients[0]}
+            if rnn.mode == "GRU":
+                deltas["hh"], rest = torch.stack(rest[:steps]), rest[steps:]
+            inputs = {"ih": one.inputs_TBF.detach(), "hh": torch.stack(one.previous)}
+            for kind, deltas_TBG in deltas.items():
                 found.setdefault(f"bias_{kind}_{one.name}", []).append(Rows(deltas_TBG.sum(0)))
+            if rnn.proj_size:
+                inputs["hr"], deltas["hr"] = torch.stack(one.whole), torch.stack(rest)
+            for kind, deltas_TBG in deltas.items():
+                product = Products(_positions_last(inputs[kind]), _positions_last(deltas_TBG))
+                found.setdefault(f"weight_{kind}_{one.name}", []).append(product)
     return {
         name: parts[0].joined(parts).squares()
         for name, parts in found.items()
@@ -125,8 +126,10 @@ def recurrent_squares(calls: Sequence[RecurrentCall]) -> dict[str, Tensor]:
     }
 
 
-def _gates_and_outputs(projected: bool, one: Direction) -> list[Tensor]:
-    return [one.input_gates_TBG, *one.hidden_gates, *(one.hidden if projected else ())]
+def _nodes(rnn: nn.RNNBase, one: Direction) -> list[Tensor]:
+    # LSTM and RNN add what inputs and hidden state say, so that both get one delta; a GRU's reset gate is between them.
+    hidden_gates = one.hidden_gates if rnn.mode == "GRU" else []
+    return [one.input_gates_TBG, *hidden_gates, *(one.hidden if rnn.proj_size else ())]
 
 
 def _positions_last(rows_TBF: Tensor) -> Tensor:

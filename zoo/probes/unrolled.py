@@ -116,10 +116,11 @@ def _direction(
     gates_TBG = functional.linear(x_TBF, weight("weight_ih"), weight("bias_ih"))
     found = Direction(name, x_TBF, gates_TBG, [], [], [], [], [])
     step, state, outputs = STEPS[rnn.mode], list(start), {}
+    gates_of = gates_TBG.unbind(0)  # the backward of an index would add zeros of all steps at every step
     times = range(len(x_TBF))
     for t in reversed(times) if name.endswith("reverse") else times:
         gates_BG = functional.linear(state[0], weight("weight_hh"), weight("bias_hh"))
-        new = step(gates_TBG[t], gates_BG, *state)
+        new = step(gates_of[t], gates_BG, *state)
         found.whole.append(new[0])
         if rnn.proj_size:
             new = (functional.linear(new[0], weight("weight_hr")), *new[1:])
