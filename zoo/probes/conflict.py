@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from zoo.probes.unchanged import unchanged
 
 UNUSED = {"allow_unused": True, "materialize_grads": True}  # a term need not depend on every parameter
 
@@ -28,19 +30,22 @@ def cosines(gradients: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[tu
     return norms, {(a, b): torch.dot(gradients[a], gradients[b]) / (norms[a] * norms[b]) for a, b in pairs}
 
 
-def task_gradients(losses: Callable[[], Mapping[str, Tensor]], parameters: Iterable[Tensor]) -> dict[str, Tensor]:
+def task_gradients(
+    net: nn.Module, losses: Callable[[], Mapping[str, Tensor]], parameters: Iterable[Tensor] | None = None
+) -> dict[str, Tensor]:
     """Name -> dL_name / d theta in one row, [P]: one forward, one backward a loss; `.grad` is left alone.
 
     Args:
+        net: what the losses run.
         losses: computes named losses, such as the terms of one objective or the tasks of a shared net.
-        parameters: that all are differentiated to; of several tasks take the shared ones.
+        parameters: that all are differentiated to, the net's by default; of several tasks take the shared ones.
 
-    >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
-    >>> task_gradients(lambda: {"square": (w**2).sum(), "first": w[0]}, [w])
-    {'square': tensor([2., 4.]), 'first': tensor([1., 0.])}
+    >>> net = nn.Linear(2, 1, bias=False)
+    >>> task_gradients(net, lambda: {"sum": net.weight.sum(), "first": net.weight[0, 0]})
+    {'sum': tensor([1., 1.]), 'first': tensor([1., 0.])}
     """
-    trained = [parameter for parameter in parameters if parameter.requires_grad]
-    with torch.enable_grad():
+    trained = [p for p in (net.parameters() if parameters is None else parameters) if p.requires_grad]
+    with unchanged(net), torch.enable_grad():
         named = {name: loss for name, loss in losses().items() if loss.requires_grad}
         found = {name: torch.autograd.grad(one, trained, retain_graph=True, **UNUSED) for name, one in named.items()}
     return {
@@ -50,12 +55,12 @@ def task_gradients(losses: Callable[[], Mapping[str, Tensor]], parameters: Itera
 
 
 def gradient_cosines(
-    losses: Callable[[], Mapping[str, Tensor]], parameters: Iterable[Tensor]
+    net: nn.Module, losses: Callable[[], Mapping[str, Tensor]], parameters: Iterable[Tensor] | None = None
 ) -> dict[tuple[str, str], Tensor]:
     """Pair of losses -> cosine between their gradients; see `task_gradients`.
 
-    >>> w = torch.tensor([1.0], requires_grad=True)
-    >>> gradient_cosines(lambda: {"up": w.sum(), "down": -w.sum()}, [w])["up", "down"].item()
+    >>> net = nn.Linear(1, 1, bias=False)
+    >>> gradient_cosines(net, lambda: {"up": net.weight.sum(), "down": -net.weight.sum()})["up", "down"].item()
     -1.0
     """
-    return cosines(task_gradients(losses, parameters))[1]
+    return cosines(task_gradients(net, losses, parameters))[1]

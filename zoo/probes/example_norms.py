@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zoo.errors import InputError
 from zoo.probes.apart import refuse_other_norms
 from zoo.probes.example_shares import ExampleShares, watch_examples
+from zoo.probes.unchanged import unchanged
 
 
 def example_gradient_norms(
@@ -37,7 +38,7 @@ def example_gradient_norms(
     """
     trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
     shares = ExampleShares(net)
-    with torch.enable_grad(), watch_examples(net, shares):
+    with unchanged(net), torch.enable_grad(), watch_examples(net, shares):
         losses_B = losses()
         if losses_B.dim() != 1:
             raise InputError(f"losses: expected one number an example, [B], got {list(losses_B.shape)}; do not average")

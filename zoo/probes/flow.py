@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.probes.layers import is_activation, is_layer, is_weighted
+from zoo.probes.unchanged import unchanged
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def gradient_flow(net: nn.Module, loss: Callable[[], Tensor]) -> dict[str, Layer
     """
     calls: list[tuple[str, bool, list[Tensor]]] = []
     trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
-    with torch.enable_grad(), _outputs_kept(net, calls):
+    with unchanged(net), torch.enable_grad(), _outputs_kept(net, calls):
         gradients = torch.autograd.grad(loss(), list(trained.values()), allow_unused=True)
     found = {name: LayerFlow() for name, _, _ in calls}
     for name, weighted, deltas in calls:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from zoo.errors import InputError
+from zoo.probes.unchanged import unchanged
 from zoo.probes.unrolled import Direction, time_first, unrolled
 from zoo.training.random_state import set_torch_state, torch_state, torch_state_kept
 
@@ -45,7 +46,7 @@ def gradients_through_time(net: nn.Module, loss: Callable[[], Tensor]) -> dict[s
 def hidden_gradients(net: nn.Module, loss: Callable[[], Tensor]) -> dict[str, Tensor]:
     """Names as in `gradients_through_time` -> dL/dh_t of every example, [T, B, H]."""
     calls: list[RecurrentCall] = []
-    with recurrent_calls(net, lambda call: calls.append(call) or True), torch.enable_grad():
+    with unchanged(net), recurrent_calls(net, lambda call: calls.append(call) or True), torch.enable_grad():
         value = loss()
         trained = [p for p in net.parameters() if p.requires_grad]
         torch.autograd.grad(value, trained, allow_unused=True)

@@ -4,7 +4,7 @@ Legend: K = parameter tensors of one optimiser, T = loss terms.
 Readings stay on the device as tensors until `flush`, which moves them in one transfer and writes the record.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -195,9 +195,9 @@ class GradientMonitor:
         """Keep named numbers of a step, a probe's for instance, until the next flush."""
         self._scalars += [(step, "", name, value.detach()) for name, value in values.items()]
 
-    def add_layers(self, step: int, readings: list[tuple[str, str, Tensor]]) -> None:
+    def add_facts(self, step: int, facts: Iterable[tuple[str, str, Tensor]]) -> None:
         """Keep (layer, quantity, value) of a step until the next flush."""
-        self._scalars += [(step, layer, quantity, value.detach()) for layer, quantity, value in readings]
+        self._scalars += [(step, layer, quantity, value.detach()) for layer, quantity, value in facts]
 
     @property
     def pending(self) -> int:

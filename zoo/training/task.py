@@ -228,8 +228,8 @@ class TaskModule(LightningModule, ABC):
             optimizer,
             index,
             self.trainer.global_step,
-            self.objective_of,
             self._reduce_mean,
+            self.objective_of,
             self.trainer.world_size,
             self._loss_scale,
         )

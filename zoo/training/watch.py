@@ -56,8 +56,8 @@ class Watch:
         optimizer: Optimizer,
         index: int,
         step: int,
-        loss: LossTerms,
         reduce_mean: Callable[[Tensor], Tensor],
+        loss: LossTerms,
         ranks: int = 1,
         loss_scale: Callable[[], float] = lambda: 1.0,
     ) -> None:
@@ -67,14 +67,14 @@ class Watch:
             optimizer: about to step.
             index: tells several optimisers of one task apart.
             step: number of optimiser steps taken so far.
-            loss: (net, batch) -> terms, for probes.
             reduce_mean: mean of a tensor over the ranks.
+            loss: (net, batch) -> terms, for probes.
             ranks: how many there are.
             loss_scale: the factor by which the backward was scaled (fp16 mixed precision).
         """
         if self._monitor.samples(step) and self._door.first_pass(step):
             grads = {name: p.grad for name, p in self._net.named_parameters() if p.grad is not None}
-            self._monitor.add_layers(step, self.noise.readings(grads, loss, reduce_mean, ranks, loss_scale()))
+            self._monitor.add_facts(step, self.noise.readings(grads, loss, reduce_mean, ranks, loss_scale()))
             if self._micro_batches:
                 self._run_probes(step, loss)
         self._door.pass_gradients(optimizer, index, step, reduce_mean)
@@ -84,6 +84,6 @@ class Watch:
         self._micro_batches = []
         params = {name: p.detach() for name, p in self._net.named_parameters()}
         grads = {name: p.grad.to_dense() for name, p in self._net.named_parameters() if p.grad is not None}
-        reading = Step(step, grads, params, loss_at(self._net, loss, batches, states))
+        reading = Step(step, grads, params, loss_at(self._net, loss, batches, states), self._net)
         for probe in self._probes:
             self._monitor.add(step, probe(reading))

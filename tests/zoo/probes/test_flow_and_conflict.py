@@ -39,15 +39,16 @@ def test_a_layer_called_twice_has_two_deltas_in_the_order_of_the_calls():
 def test_a_parameter_that_a_loss_does_not_know_has_no_share():
     shared, head = nn.Parameter(torch.tensor([1.0, 0.0])), nn.Parameter(torch.tensor([2.0]))
     losses = lambda: {"one": (shared * torch.tensor([3.0, 4.0])).sum(), "two": shared[1] * -1 + head[0]}  # noqa: E731
-    found = task_gradients(losses, [shared, head])
+    net = nn.ParameterList([shared, head])
+    found = task_gradients(net, losses)
     assert found["one"].tolist() == [3, 4, 0] and found["two"].tolist() == [0, -1, 1]
-    assert gradient_cosines(losses, [shared])["one", "two"].item() == pytest.approx(-4 / 5)
+    assert gradient_cosines(net, losses, [shared])["one", "two"].item() == pytest.approx(-4 / 5)
     norms, between = cosines(found)
     assert norms["two"].item() == pytest.approx(2**0.5) and between["one", "two"].item() == pytest.approx(-4 / 50**0.5)
 
 
 def test_three_tasks_and_a_gradient_of_zero():
     w = nn.Parameter(torch.tensor([1.0, 2.0]))
-    found = gradient_cosines(lambda: {"a": w[0], "b": w[1], "c": 0 * w.sum()}, [w])
+    found = gradient_cosines(nn.ParameterList([w]), lambda: {"a": w[0], "b": w[1], "c": 0 * w.sum()})
     assert list(found) == [("a", "b"), ("a", "c"), ("b", "c")]
     assert found["a", "b"].item() == 0 and found["a", "c"].isnan()
