@@ -25,9 +25,9 @@ class Direction:
 
     name: str
     inputs_TBF: Tensor
-    input_gates_TBG: Tensor  # inputs W_ih' + b_ih
+    input_gates_TBG: Tensor  # inputs W_ih' + b_ih, and + b_hh but for a GRU
     previous: list[Tensor]  # the hidden state that step t starts from, [B, H] each
-    hidden_gates: list[Tensor]  # previous W_hh' + b_hh, [B, G] each
+    hidden_gates: list[Tensor]  # of a GRU: previous W_hh' + b_hh, [B, G] each; others add both sums and need but one
     hidden: list[Tensor]  # h_t, [B, H] each
     cells: list[Tensor]  # c_t of an LSTM
     whole: list[Tensor]  # o tanh(c) before an LSTM's projection
@@ -113,19 +113,24 @@ def _direction(
     def weight(kind: str) -> Tensor | None:
         return getattr(rnn, f"{kind}_{name}", None)
 
+    apart = rnn.mode == "GRU"  # its reset gate stands between the two sums
     gates_TBG = functional.linear(x_TBF, weight("weight_ih"), weight("bias_ih"))
+    if rnn.bias and not apart:
+        gates_TBG = gates_TBG + weight("bias_hh")
     found = Direction(name, x_TBF, gates_TBG, [], [], [], [], [])
     step, state, outputs = STEPS[rnn.mode], list(start), {}
     gates_of = gates_TBG.unbind(0)  # the backward of an index would add zeros of all steps at every step
     times = range(len(x_TBF))
     for t in reversed(times) if name.endswith("reverse") else times:
-        gates_BG = functional.linear(state[0], weight("weight_hh"), weight("bias_hh"))
-        new = step(gates_of[t], gates_BG, *state)
+        if apart:
+            found.hidden_gates.append(functional.linear(state[0], weight("weight_hh"), weight("bias_hh")))
+            new = step(gates_of[t], found.hidden_gates[-1], *state)
+        else:
+            new = step(torch.addmm(gates_of[t], state[0], weight("weight_hh").t()), *state)
         found.whole.append(new[0])
         if rnn.proj_size:
             new = (functional.linear(new[0], weight("weight_hr")), *new[1:])
         found.previous.append(state[0])
-        found.hidden_gates.append(gates_BG)
         found.hidden.append(new[0])
         found.cells.extend(new[1:])
         if active_TB is None:
@@ -140,8 +145,7 @@ def _direction(
     return found, ([outputs[t] for t in times], *state)
 
 
-def _lstm(gates_BG: Tensor, more_BG: Tensor, _h: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor]:
-    gates_BG = gates_BG + more_BG
+def _lstm(gates_BG: Tensor, _h: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor]:
     i, f, _, o = torch.sigmoid(gates_BG).chunk(4, 1)  # one operation for all: a quarter in vain costs less than a call
     c_BH = torch.addcmul(f * c_BH, i, torch.tanh(gates_BG.chunk(4, 1)[2]))
     return o * torch.tanh(c_BH), c_BH
@@ -157,6 +161,6 @@ def _gru(gates_BG: Tensor, more_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
 STEPS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "LSTM": _lstm,
     "GRU": _gru,
-    "RNN_TANH": lambda gates_BG, more_BG, _h: (torch.tanh(gates_BG + more_BG),),
-    "RNN_RELU": lambda gates_BG, more_BG, _h: (torch.relu(gates_BG + more_BG),),
+    "RNN_TANH": lambda gates_BG, _h: (torch.tanh(gates_BG),),
+    "RNN_RELU": lambda gates_BG, _h: (torch.relu(gates_BG),),
 }
