@@ -1,5 +1,7 @@
 """Examples that are not apart and parameters that are not whole have no per-example gradients: that is said."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -42,9 +44,9 @@ def refuse_mixing(net: nn.Module) -> None:
             )
 
 
-def refuse_shards(net: nn.Module) -> None:
+def refuse_shards(parameters: Iterable[tuple[str, Tensor]]) -> None:
     """Raise InputError where a process holds parts of parameters only (FSDP): a norm of a part is no norm."""
-    for name, parameter in net.named_parameters():
+    for name, parameter in parameters:
         if type(parameter).__name__ in SHARDS or hasattr(parameter, "_is_flat_param"):
             raise InputError(
                 f"gradient probes: expected whole parameters in every process, got a shard of {name} (FSDP); train "

@@ -33,7 +33,7 @@ class ExampleShares:
     """
 
     def __init__(self, net: nn.Module):
-        refuse_shards(net)
+        refuse_shards(net.named_parameters())
         refuse_mixing(net)
         self.paused = False
         self.examples = 0

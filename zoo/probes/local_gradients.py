@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from zoo.probes.apart import refuse_shards
 from zoo.probes.ghost import wide
 
 
@@ -17,6 +18,9 @@ class LocalGradients:
     Args:
         parameters: name -> parameter; those that need no gradient are left out.
 
+    Raises:
+        InputError: a process holds shards of the parameters.
+
     >>> weight = torch.tensor([1.0], requires_grad=True)
     >>> local = LocalGradients({"w": weight})
     >>> for scale in (3.0, 4.0): (scale * weight).sum().backward()
@@ -25,6 +29,7 @@ class LocalGradients:
     """
 
     def __init__(self, parameters: Mapping[str, Tensor]):
+        refuse_shards(parameters.items())
         self.paused = False
         self.squares: dict[str, Tensor] = {}
         self._handles = [

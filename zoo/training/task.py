@@ -19,6 +19,7 @@ from zoo.optim.constraints import Constraint
 from zoo.optim.decay import optimizer_for
 from zoo.optim.fisher import Divergence
 from zoo.optim.penalties import Penalty, refuse_twice
+from zoo.probes.apart import refuse_shards
 from zoo.training.evaluation import Means, batch_size
 from zoo.training.example_indices import example_indices
 from zoo.training.linearised import linearised, residuals_of
@@ -303,6 +304,7 @@ class TaskModule(LightningModule, ABC):
     def on_fit_start(self) -> None:
         """Refuse Lightning's own clipping; find out what a step is made of, and if it needs Lightning."""
         refuse_lightnings_clipping(self.trainer.gradient_clip_val)
+        refuse_shards(self.net.named_parameters())
         self._steps_directly = needs_no_lightning(self.trainer, self)
         self._watch.noise.parts = self.trainer.accumulate_grad_batches * self.trainer.world_size
         self._watch.noise.indices_of = partial(example_indices, self.trainer)

@@ -2,15 +2,16 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.parametrizations import weight_norm
 
 from zoo.errors import InputError
-from zoo.probes import example_gradient_norms, whole_norms
-from zoo.probes.apart import refuse_shards
+from zoo.probes import LocalGradients, example_gradient_norms, whole_norms
 from zoo.probes.watched_layers import watched_layers
 
 B = 6
@@ -262,13 +263,20 @@ def test_random_numbers_inside_a_layer_are_refused():
         example_gradient_norms(net, lambda: net(x, x, x)[0].square().sum((1, 2)))
 
 
-def test_shards_are_refused():
-    class Sharded(nn.Module):
-        def named_parameters(self, *args, **kwargs):
-            return [("weight", type("DTensor", (), {})())]
-
-    with pytest.raises(InputError, match=r"a shard of weight \(FSDP\)"):
-        refuse_shards(Sharded())
+def test_shards_are_refused(tmp_path):
+    """As torch's own fully_shard leaves them, on a group of one process."""
+    net = nn.Sequential(nn.Linear(5, 3), nn.Tanh())
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        fully_shard(net, mesh=init_device_mesh("cpu", (1,)))
+        for reading in (
+            lambda: example_gradient_norms(net, lambda: net(torch.randn(B, 5)).square().sum(1)),
+            lambda: LocalGradients(dict(net.named_parameters())),
+        ):
+            with pytest.raises(InputError, match=r"a shard of 0.weight \(FSDP\)"):
+                reading()
+    finally:
+        distributed.destroy_process_group()
 
 
 def test_every_parameter_is_in_one_watched_layer():
