@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from zoo.errors import InputError
-from zoo.probes import example_gradient_norms, noise_of_examples, noise_of_shares, outliers, whole_norms
+from zoo.probes import example_gradient_norms, noise_of_examples, noise_of_shares, outlier_scores, outliers, whole_norms
 from zoo.probes.batch_gradients import GradientNoise, gradient_noise, pooled
 from zoo.probes.local_gradients import LocalGradients
 
@@ -100,6 +100,12 @@ def test_wrong_labels_stand_out(seed):
     assert len(largest & wrong) >= 24
     named = {example for example, _ in outliers(total)}
     assert len(named & wrong) >= 15 and len(named & wrong) >= 0.6 * len(named)
+
+
+def test_scores_are_interquartile_ranges_above_the_third_quartile():
+    norms = torch.tensor([2.0, 14.0, 1.0, 3.0, 4.0])
+    assert outlier_scores(norms).tolist() == [-1.0, 5.0, -1.5, -0.5, 0.0]
+    assert outliers(norms) == [(1, 5.0)] and outliers(norms, threshold=5.0) == []
 
 
 @pytest.mark.parametrize("norms", [torch.ones(3), torch.tensor([1.0, 2.0, 3.0, float("nan")]), torch.ones(2, 4)])
