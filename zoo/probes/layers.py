@@ -64,7 +64,7 @@ def watch_layers(net: nn.Module, readings: LayerReadings) -> Iterator[None]:
     handles = []
     try:
         for name, layer in net.named_modules():
-            if _is_leaf(name, layer):
+            if is_layer(name, layer):
                 handles.append(layer.register_forward_hook(_reader(name, layer, readings)))
         yield
     finally:
@@ -73,7 +73,7 @@ def watch_layers(net: nn.Module, readings: LayerReadings) -> Iterator[None]:
 
 
 def _reader(name: str, layer: nn.Module, readings: LayerReadings):
-    weighted = any(parameter.dim() >= 2 for parameter in layer.parameters())
+    weighted = is_weighted(layer)
     activation = is_activation(layer)
     bounds = _bounds(layer)
     gradient = "preactivation_gradient_norm" if weighted else "activation_gradient_norm" if activation else None
@@ -95,6 +95,15 @@ def _reader(name: str, layer: nn.Module, readings: LayerReadings):
     return read
 
 
+def is_weighted(layer: nn.Module) -> bool:
+    """Whether the layer has a weight matrix, kernel or table, so that its output is a z.
+
+    >>> is_weighted(nn.Conv1d(1, 1, 1)), is_weighted(nn.LayerNorm(1))
+    (True, False)
+    """
+    return any(parameter.dim() >= 2 for parameter in layer.parameters())
+
+
 def is_activation(layer: nn.Module) -> bool:
     """Whether the layer is an activation function: torch's, or one that says so with `is_activation = True`."""
     named_so = getattr(layer, "is_activation", False)
@@ -103,8 +112,8 @@ def is_activation(layer: nn.Module) -> bool:
     )
 
 
-def _is_leaf(name: str, layer: nn.Module) -> bool:
-    # A weight-normed convolution has one child, `parametrizations`, and is still one layer.
+def is_layer(name: str, layer: nn.Module) -> bool:
+    """Whether the module called `name` is a leaf; a weight-normed convolution, with its parametrisations, is one."""
     inside = "parametrizations" in name.split(".")
     return bool(name) and not inside and all(child == "parametrizations" for child, _ in layer.named_children())
 

@@ -4,16 +4,16 @@ Legend: K = parameter tensors of one optimiser, T = loss terms.
 Readings stay on the device as tensors until `flush`, which moves them in one transfer and writes the record.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import combinations
 
 import torch
 from torch import Tensor, nn
 
 from zoo.errors import InputError
 from zoo.optim.sparse import dense, touched, touched_rows
+from zoo.probes.conflict import UNUSED, cosines
 from zoo.probes.layers import LayerReadings, watch_layers
 from zoo.training.record import Reading, Record
 
@@ -27,11 +27,14 @@ class MonitorOptions:
             gradient norms, clipping and losses are read at every step. 0 reads none of the sampled quantities.
         flush_every: steps from one transfer of the readings into the record to the next.
         stop_on_nonfinite: end the run with the step and the layers as soon as a flush meets a NaN or infinite gradient.
+        examples: at the steps of full readings read the norm of every example's gradient, too, and name examples that
+            stand out; the noise of the gradient is then that between examples, not between micro-batches or ranks.
     """
 
     sample_every: int = 100
     flush_every: int = 50
     stop_on_nonfinite: bool = True
+    examples: bool = False
 
     def __post_init__(self):
         if self.flush_every < 1 or self.sample_every < 0:
@@ -83,6 +86,7 @@ class GradientMonitor:
         self._terms: dict[str, Tensor] = {}
         self._term_gradients: dict[str, list[Tensor]] = {}
         self._micro_batches = 0
+        self.watchers: list = []  # others who read the loss's forwards and backwards, and pause when the monitor does
 
     def samples(self, step: int) -> bool:
         """Whether `step` gets a full reading."""
@@ -116,13 +120,16 @@ class GradientMonitor:
     @contextmanager
     def pausing(self) -> Iterator[None]:
         """Layers are not read inside: these forwards and backwards are not the loss's own."""
-        for layers in self._layers.values():
-            layers.paused = True
-        try:
-            yield
-        finally:
+        with ExitStack() as stack:
             for layers in self._layers.values():
-                layers.paused = False
+                layers.paused = True
+            for watcher in self.watchers:
+                stack.enter_context(watcher.pausing())
+            try:
+                yield
+            finally:
+                for layers in self._layers.values():
+                    layers.paused = False
 
     def add_term_gradient(self, name: str, gradients: Sequence[Tensor]) -> None:
         """Add dL_term/dtheta of one micro-batch that is known already, as least squares knows it."""
@@ -162,11 +169,9 @@ class GradientMonitor:
             name: reduce_mean(torch.cat([g.flatten() for g in gradients])) / self._micro_batches
             for name, gradients in self._term_gradients.items()
         }
-        norms = {name: torch.linalg.vector_norm(one) for name, one in flat.items()}
+        norms, between = cosines(flat)
         self._scalars += [(step, "", f"gradient_norm/{name}", norm) for name, norm in norms.items()]
-        for a, b in combinations(flat, 2):
-            cosine = torch.dot(flat[a], flat[b]) / (norms[a] * norms[b])  # NaN where a term has no gradient
-            self._scalars.append((step, "", f"term_cosine/{a}/{b}", cosine))
+        self._scalars += [(step, "", f"term_cosine/{a}/{b}", cosine) for (a, b), cosine in between.items()]
         self._term_gradients = {}
 
     def _close_held(
@@ -189,6 +194,10 @@ class GradientMonitor:
     def add(self, step: int, values: dict[str, Tensor]) -> None:
         """Keep named numbers of a step, a probe's for instance, until the next flush."""
         self._scalars += [(step, "", name, value.detach()) for name, value in values.items()]
+
+    def add_facts(self, step: int, facts: Iterable[tuple[str, str, Tensor]]) -> None:
+        """Keep (layer, quantity, value) of a step until the next flush."""
+        self._scalars += [(step, layer, quantity, value.detach()) for layer, quantity, value in facts]
 
     @property
     def pending(self) -> int:
@@ -302,9 +311,6 @@ def gradient_norms(gradients: list[Tensor]) -> tuple[Tensor, Tensor]:
     """
     norms_K = torch.stack(torch._foreach_norm([touched(gradient) for gradient in gradients]))
     return norms_K, torch.linalg.vector_norm(norms_K)
-
-
-UNUSED = {"allow_unused": True, "materialize_grads": True}  # a term need not depend on every parameter
 
 
 def _to_floats(values: list[Tensor]) -> list[float]:

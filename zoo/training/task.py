@@ -19,7 +19,9 @@ from zoo.optim.constraints import Constraint
 from zoo.optim.decay import optimizer_for
 from zoo.optim.fisher import Divergence
 from zoo.optim.penalties import Penalty, refuse_twice
+from zoo.probes.apart import refuse_shards
 from zoo.training.evaluation import Means, batch_size
+from zoo.training.example_indices import example_indices
 from zoo.training.linearised import linearised, residuals_of
 from zoo.training.manual_step import asked_by, needs_no_lightning, step_directly
 from zoo.training.monitor import GradientMonitor, MonitorOptions
@@ -223,7 +225,15 @@ class TaskModule(LightningModule, ABC):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """The door. Not to be overridden: a callback's hook of the same name sees the gradient before clipping."""
         index = next((i for i, one in enumerate(self.trainer.optimizers) if one is optimizer), 0)
-        self._watch.pass_gradients(optimizer, index, self.trainer.global_step, self._reduce_mean, self.objective_of)
+        self._watch.pass_gradients(
+            optimizer,
+            index,
+            self.trainer.global_step,
+            self._reduce_mean,
+            self.objective_of,
+            self.trainer.world_size,
+            self._loss_scale,
+        )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Flush the readings every `monitor.flush_every` steps."""
@@ -232,14 +242,17 @@ class TaskModule(LightningModule, ABC):
 
     def flush_readings(self) -> None:
         """Write every reading taken so far into the record."""
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        loss_scale = scaler.get_scale() if scaler is not None else 1.0
-        loss = self.monitor.flush(self._reduce_sum, self.trainer.world_size, loss_scale, scaler is None)
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        loss = self.monitor.flush(self._reduce_sum, self.trainer.world_size, self._loss_scale(), not scaled)
         if loss is not None:
             self.recent_loss = loss
             # Not self.log: Lightning refuses it where a checkpoint flushes.
             for logger in self.trainer.loggers:
                 logger.log_metrics({"train/loss": loss}, step=self.trainer.global_step)
+
+    def _loss_scale(self) -> float:
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return scaler.get_scale() if scaler is not None else 1.0
 
     def on_train_end(self) -> None:
         """Write what is left."""
@@ -289,9 +302,12 @@ class TaskModule(LightningModule, ABC):
             constraint(self.net)
 
     def on_fit_start(self) -> None:
-        """Refuse Lightning's own clipping; find out whether a manual step needs Lightning."""
+        """Refuse Lightning's own clipping; find out what a step is made of, and if it needs Lightning."""
         refuse_lightnings_clipping(self.trainer.gradient_clip_val)
+        refuse_shards(self.net.named_parameters())
         self._steps_directly = needs_no_lightning(self.trainer, self)
+        self._watch.noise.parts = self.trainer.accumulate_grad_batches * self.trainer.world_size
+        self._watch.noise.indices_of = partial(example_indices, self.trainer)
 
     # Evaluation
 

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from zoo.optim.clipping import Clipping
 from zoo.training.door import GradientDoor
 from zoo.training.monitor import GradientMonitor
+from zoo.training.noise_watch import NoiseWatch
 from zoo.training.random_state import torch_state
 from zoo.training.step import LossTerms, Probe, Step, loss_at
 
@@ -28,6 +29,8 @@ class Watch:
     def __init__(self, net: nn.Module, monitor: GradientMonitor, clipping: Clipping | None, probes: list[Probe]):
         self._net, self._monitor, self._probes = net, monitor, probes
         self._door = GradientDoor(net, monitor, clipping)
+        self.noise = NoiseWatch(net, monitor.options.examples)
+        monitor.watchers.append(self.noise)
         self._micro_batches: list[tuple[Any, list[Tensor]]] = []  # of a sampled step, with torch's random states
 
     def loss(self, step: int, batch: Any, terms_of: Terms) -> Tensor:
@@ -41,7 +44,7 @@ class Watch:
     def _sampled(self, step: int, batch: Any, terms_of: Terms) -> dict[str, Tensor]:
         if self._probes:
             self._micro_batches.append((batch, torch_state()))
-        with self._monitor.watching(self._net, step):
+        with self._monitor.watching(self._net, step), self.noise.watching(batch):
             terms = terms_of()
         if len(terms) > 1:
             trained = [parameter for parameter in self._net.parameters() if parameter.requires_grad]
@@ -49,7 +52,14 @@ class Watch:
         return terms
 
     def pass_gradients(
-        self, optimizer: Optimizer, index: int, step: int, reduce_mean: Callable[[Tensor], Tensor], loss: LossTerms
+        self,
+        optimizer: Optimizer,
+        index: int,
+        step: int,
+        reduce_mean: Callable[[Tensor], Tensor],
+        loss: LossTerms,
+        ranks: int = 1,
+        loss_scale: Callable[[], float] = lambda: 1.0,
     ) -> None:
         """Run the probes of a sampled step and pass the door; see `GradientDoor.pass_gradients`.
 
@@ -59,9 +69,14 @@ class Watch:
             step: number of optimiser steps taken so far.
             reduce_mean: mean of a tensor over the ranks.
             loss: (net, batch) -> terms, for probes.
+            ranks: how many there are.
+            loss_scale: the factor by which the backward was scaled (fp16 mixed precision).
         """
-        if self._micro_batches and self._door.first_pass(step):
-            self._run_probes(step, loss)
+        if self._monitor.samples(step) and self._door.first_pass(step):
+            grads = {name: p.grad for name, p in self._net.named_parameters() if p.grad is not None}
+            self._monitor.add_facts(step, self.noise.readings(grads, loss, reduce_mean, ranks, loss_scale()))
+            if self._micro_batches:
+                self._run_probes(step, loss)
         self._door.pass_gradients(optimizer, index, step, reduce_mean)
 
     def _run_probes(self, step: int, loss: LossTerms) -> None:
@@ -69,6 +84,6 @@ class Watch:
         self._micro_batches = []
         params = {name: p.detach() for name, p in self._net.named_parameters()}
         grads = {name: p.grad.to_dense() for name, p in self._net.named_parameters() if p.grad is not None}
-        reading = Step(step, grads, params, loss_at(self._net, loss, batches, states))
+        reading = Step(step, grads, params, loss_at(self._net, loss, batches, states), self._net)
         for probe in self._probes:
             self._monitor.add(step, probe(reading))
