@@ -133,7 +133,7 @@ class _PaddingRows(TorchFunctionMode):
 def _steady_gradients(
     loss: Loss, at: dict[str, Tensor], found: GradientCheck
 ) -> tuple[float, dict[str, Tensor], dict[str, int]]:
-    """(loss, gradients, name -> the row without a gradient on purpose); `found` says if they come out the same twice."""
+    """(loss, gradients, name -> the row without one on purpose); `found` learns if they come out the same again."""
     before, padding = torch.get_rng_state(), _PaddingRows()
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in at.items()}
     with padding:
