@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from zoo.probes.parameter_vectors import Parameters, parts_of
+from zoo.probes.parameter_vectors import Parameters, parts_of, vector_of
 
 Product = Callable[[Tensor], Tensor]
 LossAt = Callable[[dict[str, Tensor]], Tensor]
+Losses = LossAt | Sequence[LossAt]  # of micro-batches; what is meant is their mean
 
 
-def hessian_products(losses: LossAt | Sequence[LossAt], params: Parameters) -> Product:
+def hessian_products(losses: Losses, params: Parameters) -> Product:
     """v -> H v, H the Hessian of the loss, or of the mean of several losses (micro-batches).
 
     Of one loss the gradient's graph is made once and serves every product: a product costs a backward pass through it.
@@ -41,20 +42,36 @@ def hessian_products(losses: LossAt | Sequence[LossAt], params: Parameters) -> P
     return product
 
 
-def gradient(losses: LossAt | Sequence[LossAt], params: Parameters) -> Tensor:
-    """[P], of the loss or of the mean of several.
+def mean_loss(losses: Losses, params: Parameters) -> Tensor:
+    """The loss, or the mean of several, without a graph.
 
-    >>> gradient(lambda p: (p["x"] ** 3).sum(), {"x": torch.tensor([1.0, 2.0])})
-    tensor([ 3., 12.])
+    >>> mean_loss([lambda p: p["x"].sum(), lambda p: 3 * p["x"].sum()], {"x": torch.ones(2)}).item()
+    4.0
     """
-    leaves = {name: part.detach().requires_grad_() for name, part in params.items()}
-    total_P = 0
-    several = [losses] if callable(losses) else losses
-    for loss_at in several:
+    with torch.no_grad():
+        return torch.stack([loss_at(dict(params)).detach() for loss_at in several(losses)]).mean()
+
+
+def loss_and_gradient(losses: Losses, params: Parameters) -> tuple[Tensor, Tensor]:
+    """(loss, its gradient [P]), of the mean of several; memory is that of one of them.
+
+    >>> loss_and_gradient(lambda p: (p["x"] ** 3).sum(), {"x": torch.tensor([1.0, 2.0])})
+    (tensor(9.), tensor([ 3., 12.]))
+    """
+    leaves = {name: part.detach().clone().requires_grad_() for name, part in params.items()}
+    values, total_P = [], torch.zeros_like(vector_of(params))
+    for loss_at in several(losses):
         with torch.enable_grad():
-            slopes = torch.autograd.grad(loss_at(leaves), list(leaves.values()), materialize_grads=True)
-        total_P = total_P + torch.cat([one.to_dense().reshape(-1) for one in slopes])
-    return total_P / len(several)
+            loss = loss_at(leaves)
+            slopes = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        values.append(loss.detach())
+        total_P += torch.cat([one.to_dense().reshape(-1) for one in slopes])
+    return torch.stack(values).mean(), total_P / len(values)
+
+
+def several(losses: Losses) -> Sequence[LossAt]:
+    """One loss as a list of one."""
+    return [losses] if callable(losses) else losses
 
 
 def gauss_newton_products(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.probes.curvature_products import LossAt
+from zoo.probes.curvature_products import Losses, mean_loss
 from zoo.probes.parameter_vectors import Parameters, moved, vector_of
 
 
@@ -32,19 +32,17 @@ def _filters(part: Tensor, generator: torch.Generator) -> Tensor:
     return (drawn * lengths / drawn.norm(dim=1, keepdim=True)).view_as(part)
 
 
-@torch.no_grad()
-def loss_line(loss_at: LossAt, params: Parameters, direction_P: Tensor, distances: Sequence[float]) -> Tensor:
+def loss_line(losses: Losses, params: Parameters, direction_P: Tensor, distances: Sequence[float]) -> Tensor:
     """[A]: L(theta + a direction).
 
     >>> loss_line(lambda p: p["x"].square().sum(), {"x": torch.ones(1)}, torch.ones(1), [-1.0, 0.0, 1.0]).tolist()
     [0.0, 1.0, 4.0]
     """
-    return torch.stack([loss_at(moved(params, direction_P, a)).detach() for a in distances])
+    return torch.stack([mean_loss(losses, moved(params, direction_P, a)) for a in distances])
 
 
-@torch.no_grad()
 def loss_plane(
-    loss_at: LossAt, params: Parameters, one_P: Tensor, other_P: Tensor, distances: Sequence[float]
+    losses: Losses, params: Parameters, one_P: Tensor, other_P: Tensor, distances: Sequence[float]
 ) -> Tensor:
     """[A, B]: L(theta + a one + b other).
 
@@ -52,7 +50,7 @@ def loss_plane(
     >>> plane.tolist()
     [[1.0, 2.0], [2.0, 4.0]]
     """
-    return torch.stack([loss_line(loss_at, moved(params, one_P, a), other_P, distances) for a in distances])
+    return torch.stack([loss_line(losses, moved(params, one_P, a), other_P, distances) for a in distances])
 
 
 def path_between(start: Parameters, end: Parameters) -> Tensor:

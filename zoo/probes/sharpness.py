@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from zoo.errors import InputError
-from zoo.probes.curvature_products import LossAt
+from zoo.probes.curvature_products import Losses, loss_and_gradient, mean_loss
 from zoo.probes.parameter_vectors import Parameters, parts_of, vector_of
 from zoo.probes.trace import random_signs
 
 
-def sam_sharpness(loss_at: LossAt, params: Parameters, radius: float = 0.05, adaptive: bool = False) -> Tensor:
+def sam_sharpness(losses: Losses, params: Parameters, radius: float = 0.05, adaptive: bool = False) -> Tensor:
     """L(theta + e) - L(theta) with e = radius g / |g|, the steepest step: Foret et al. (2021).
 
     Args:
-        loss_at: parameters by name -> a scalar.
+        losses: parameters by name -> a scalar, or several of which the mean is meant.
         params: theta.
         radius: |e|.
         adaptive: measure e relative to |theta|, entry by entry (Kwon et al. 2021): e = radius theta^2 g / |theta g|.
@@ -29,19 +29,19 @@ def sam_sharpness(loss_at: LossAt, params: Parameters, radius: float = 0.05, ada
     """
     _refuse(radius)
     start_P, scale_P = vector_of(params), _scale(params, adaptive)
-    loss, slope_P = _value_and_slope(loss_at, params, start_P)
-    return _value(loss_at, params, start_P + radius * scale_P * _unit(scale_P * slope_P)) - loss
+    loss, slope_P = _value_and_slope(losses, params, start_P)
+    return _value(losses, params, start_P + radius * scale_P * _unit(scale_P * slope_P)) - loss
 
 
 def worst_case_sharpness(
-    loss_at: LossAt, params: Parameters, radius: float = 0.05, adaptive: bool = False, steps: int = 20
+    losses: Losses, params: Parameters, radius: float = 0.05, adaptive: bool = False, steps: int = 20
 ) -> Tensor:
     """max_{|e| <= radius} L(theta + e) - L(theta), by ascent along the gradient on the sphere from SAM's point.
 
     What is found is a lower bound; radius |g| + radius^2 lambda_max / 2 is the maximum of the quadratic model at most.
 
     Args:
-        loss_at, params, radius, adaptive: as in `sam_sharpness`; the ball is |e / theta| <= radius where adaptive.
+        losses, params, radius, adaptive: as in `sam_sharpness`; the ball is |e / theta| <= radius where adaptive.
         steps: gradients; the best point met counts.
 
     >>> round(worst_case_sharpness(lambda p: p["x"].square().sum(), {"x": torch.zeros(2) + 1e-3}, 1.0).item(), 2)
@@ -52,10 +52,10 @@ def worst_case_sharpness(
     def onto_ball(step_P: Tensor) -> Tensor:
         return radius * _unit(step_P)
 
-    return _ascended(loss_at, params, radius, scale_P, onto_ball, steps)
+    return _ascended(losses, params, radius, scale_P, onto_ball, steps)
 
 
-def keskar_sharpness(loss_at: LossAt, params: Parameters, epsilon: float = 1e-3, steps: int = 20) -> Tensor:
+def keskar_sharpness(losses: Losses, params: Parameters, epsilon: float = 1e-3, steps: int = 20) -> Tensor:
     """100 (max_{|e_i| <= epsilon (|theta_i| + 1)} L(theta + e) - L(theta)) / (1 + L(theta)), in per cent.
 
     Keskar et al. (2017), the full space of their metric 2.1; small where the minimum is flat, and larger for large
@@ -63,7 +63,7 @@ def keskar_sharpness(loss_at: LossAt, params: Parameters, epsilon: float = 1e-3,
     function over a box lies near a corner where the slope does not change its sign inside.
 
     Args:
-        loss_at: parameters by name -> a scalar.
+        losses: parameters by name -> a scalar, or several of which the mean is meant.
         params: theta.
         epsilon: 1e-3 and 5e-4 in the paper.
         steps: gradients; the best point met counts.
@@ -72,12 +72,12 @@ def keskar_sharpness(loss_at: LossAt, params: Parameters, epsilon: float = 1e-3,
     2.0
     """
     scale_P = vector_of(params).abs() + 1
-    rise = _ascended(loss_at, params, epsilon, scale_P, lambda step_P: epsilon * step_P.sign(), steps)
-    return 100 * rise / (1 + _value(loss_at, params, vector_of(params)))
+    rise = _ascended(losses, params, epsilon, scale_P, lambda step_P: epsilon * step_P.sign(), steps)
+    return 100 * rise / (1 + _value(losses, params, vector_of(params)))
 
 
 def _ascended(
-    loss_at: LossAt,
+    losses: Losses,
     params: Parameters,
     radius: float,
     scale_P: Tensor,
@@ -88,13 +88,13 @@ def _ascended(
     _refuse(radius)
     start_P = vector_of(params)
     at_P, share = torch.zeros_like(start_P), 1.0
-    first, slope_P = _value_and_slope(loss_at, params, start_P)
+    first, slope_P = _value_and_slope(losses, params, start_P)
     if not slope_P.norm() > 0:  # at a stationary point every direction is as good
         slope_P = random_signs(start_P, torch.Generator().manual_seed(0))
     best = torch.zeros_like(first)
     for _ in range(steps):
         candidate_P = farthest((1 - share) * _unit(at_P) + share * _unit(scale_P * slope_P))
-        value, candidate_slope_P = _value_and_slope(loss_at, params, start_P + scale_P * candidate_P)
+        value, candidate_slope_P = _value_and_slope(losses, params, start_P + scale_P * candidate_P)
         if value - first > best:
             at_P, slope_P, best = candidate_P, candidate_slope_P, value - first
         else:
@@ -112,17 +112,12 @@ def _unit(vector_P: Tensor) -> Tensor:
     return vector_P / norm if norm > 0 else vector_P
 
 
-def _value(loss_at: LossAt, params: Parameters, at_P: Tensor) -> Tensor:
-    with torch.no_grad():
-        return loss_at(parts_of(at_P, params)).detach()
+def _value(losses: Losses, params: Parameters, at_P: Tensor) -> Tensor:
+    return mean_loss(losses, parts_of(at_P, params))
 
 
-def _value_and_slope(loss_at: LossAt, params: Parameters, at_P: Tensor) -> tuple[Tensor, Tensor]:
-    leaves = {name: part.detach().clone().requires_grad_() for name, part in parts_of(at_P, params).items()}
-    with torch.enable_grad():
-        loss = loss_at(leaves)
-        slopes = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
-    return loss.detach(), torch.cat([one.to_dense().reshape(-1) for one in slopes])
+def _value_and_slope(losses: Losses, params: Parameters, at_P: Tensor) -> tuple[Tensor, Tensor]:
+    return loss_and_gradient(losses, parts_of(at_P, params))
 
 
 def _refuse(radius: float) -> None:

@@ -15,8 +15,9 @@ from zoo.probes.curvature_products import (
     dense,
     empirical_fisher_products,
     gauss_newton_products,
-    gradient,
     hessian_products,
+    loss_and_gradient,
+    mean_loss,
     start_vector,
 )
 from zoo.probes.diagonal import diagonal
@@ -52,7 +53,9 @@ def test_hessian_products_are_the_dense_hessian(classifier):
     assert torch.allclose(dense(hessian_products(loss, params), vector_of(params)), expected, atol=1e-13)
     halves = [lambda p: 1.5 * loss(p), lambda p: 0.5 * loss(p)]
     assert torch.allclose(dense(hessian_products(halves, params), vector_of(params)), expected, atol=1e-13)
-    assert torch.allclose(gradient(halves, params), gradient(loss, params), atol=1e-15)
+    for one, other in zip(loss_and_gradient(halves, params), loss_and_gradient(loss, params), strict=True):
+        assert torch.allclose(one, other, atol=1e-15)
+    assert mean_loss(halves, params) == pytest.approx(float(loss(params)))
 
 
 def test_gauss_newton_is_the_fisher_information_of_softmax(classifier):
@@ -226,7 +229,7 @@ def test_landscapes_are_the_loss_where_they_say():
 PROBES = {
     "hessian": lambda loss, p: hessian_products(loss, p)(vector_of(p)),
     "hessian of micro-batches": lambda loss, p: hessian_products([loss, loss], p)(vector_of(p)),
-    "gradient": gradient,
+    "gradient": lambda loss, p: loss_and_gradient([loss, loss], p)[1],
     "gauss-newton": lambda loss, p: gauss_newton_products(lambda q: loss(q)[None], lambda z: z.square().sum(), p)(
         vector_of(p)
     ),
