@@ -59,7 +59,7 @@ class CurvatureOptions:
     """
 
     top: int = 5
-    batches: int = 4
+    batches: int = 2
     mode: str = "eval"
     grid: int = 15
     radius: float = 0.05
@@ -165,7 +165,9 @@ def curvature_sections(point: Point, options: CurvatureOptions) -> tuple[list[Se
     rows, refused = eigenvalue_rows(point, product, gradient_P, options.top, generator)
     trace = hutch_plus_plus(product, gradient_P, 30, generator)
     facts = {"loss": f"{float(loss):.4g}", "gradient norm": f"{float(gradient_P.norm()):.3g}"}
-    facts |= {name: f"{value:.4g} +- {error:.1g}" for name, value, error in rows if "1" in name or "smallest" in name}
+    facts |= {
+        name: f"{value:.4g} +- {error:.1g}" for name, value, error in rows if name.endswith(("largest 1", "smallest"))
+    }
     facts["trace"] = f"{trace.value:.4g} +- {trace.standard_error:.1g}"
     sharp = sharpness_rows(losses, params, options.radius)
     facts |= {name: f"{value:.4g}" for name, value, _ in sharp[:2]}
@@ -182,9 +184,9 @@ def curvature_sections(point: Point, options: CurvatureOptions) -> tuple[list[Se
 
 
 SHARPNESS = (
-    "How much the loss rises nearby: by SAM's one step, in the worst case found in a ball (a lower bound), the same in a "
-    "ball measured relative to every weight, which no rescaling of the net changes, and by Keskar et al. (2017) in per "
-    "cent. The gradient's share says how much of it a mere slope would give."
+    "How much the loss rises nearby: by SAM's one step, in the worst case found in a ball (a lower bound), the same in "
+    "a ball measured relative to every weight, which no rescaling of the net changes, and by Keskar et al. (2017) in "
+    "per cent. The gradient's share says how much of it a mere slope would give."
 )
 
 
