@@ -41,7 +41,7 @@ class GradientCheck:
         checks: one a tensor, and one a chosen entry.
         unsteady: relative spread of loss or gradient over repeated evaluations; finite differences mean nothing then.
         unsteady_what: which of both.
-        draws: whether the loss draws random numbers, which were the same at every evaluation.
+        draws: whether the loss draws random numbers, which were the same at every evaluation; for the caller to set.
         evaluations: of the loss.
         seconds: taken.
     """
@@ -134,7 +134,7 @@ def _steady_gradients(
     loss: Loss, at: dict[str, Tensor], found: GradientCheck
 ) -> tuple[float, dict[str, Tensor], dict[str, int]]:
     """(loss, gradients, name -> the row without one on purpose); `found` learns if they come out the same again."""
-    before, padding = torch.get_rng_state(), _PaddingRows()
+    padding = _PaddingRows()
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in at.items()}
     with padding:
         first = _value_and_gradients(loss, leaves)
@@ -143,7 +143,6 @@ def _steady_gradients(
     with torch.no_grad():
         values = [value, again, loss(at).item()]
     found.evaluations += 3
-    found.draws = not torch.equal(before, torch.get_rng_state())
     spread = max(values) - min(values)
     apart = max((a - b).abs().max().item() for a, b in zip(gradients, others, strict=True))
     largest = max(part.abs().max().item() for part in gradients)

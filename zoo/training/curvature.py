@@ -165,9 +165,8 @@ def curvature_sections(point: Point, options: CurvatureOptions) -> tuple[list[Se
     rows, refused = eigenvalue_rows(point, product, gradient_P, options.top, generator)
     trace = hutch_plus_plus(product, gradient_P, 30, generator)
     facts = {"loss": f"{float(loss):.4g}", "gradient norm": f"{float(gradient_P.norm()):.3g}"}
-    facts |= {
-        name: f"{value:.4g} +- {error:.1g}" for name, value, error in rows if name.endswith(("largest 1", "smallest"))
-    }
+    ends = [row for row in rows if row[0].endswith(("largest 1", "smallest"))]
+    facts |= {name: f"{value:.4g} +- {error:.1g}" for name, value, error in ends}
     facts["trace"] = f"{trace.value:.4g} +- {trace.standard_error:.1g}"
     sharp = sharpness_rows(losses, params, options.radius)
     facts |= {name: f"{value:.4g}" for name, value, _ in sharp[:2]}

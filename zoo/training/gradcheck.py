@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from zoo.training.batch_parts import floating_parts, with_parts
 from zoo.training.captured import Captured, captured, loss_of
 from zoo.training.config_cli import make
 from zoo.training.configuration import Tree
+from zoo.training.random_state import torch_state, torch_state_kept
 from zoo.training.step import loss_at
 
 ROWS = 16  # examples of a batch: a gradient that is wrong for many is wrong for few, and ReLUs bend less often
@@ -61,22 +63,27 @@ def check_task(task: Any, one: Captured, tolerance: float, seconds: float) -> Gr
         reached = _reached(loss_of(task, plain), trained)
         found = check_gradients(loss_of(task, plain), {n: trained[n] for n in reached}, tolerance, share)
         rest = {name: p for name, p in trained.items() if name not in reached}
-        found += check_gradients(loss_of(task, _only(one, opposed)), rest, tolerance, share)
+        if rest:
+            found += check_gradients(loss_of(task, _only(one, opposed)), rest, tolerance, share)
+    found.draws = _draws(task, plain)
     if inputs and not found.unsteady:
         found += check_gradients(*inputs, tolerance, share)
     return found
 
 
+def _draws(task: Any, one: Captured) -> bool:
+    """Whether another random state gives another loss."""
+    with torch_state_kept(), in_float64(), torch.no_grad():
+        torch.manual_seed(int(one.state[0].sum()))
+        return bool(loss_of(task, one)({}) != loss_of(task, replace(one, state=torch_state()))({}))
+
+
 def _without(one: Captured, names: tuple[str, ...]) -> Captured:
-    return Captured(
-        one.batch, lambda: {k: v for k, v in one.terms_of().items() if k not in names}, one.state, one.optimizer
-    )
+    return replace(one, terms_of=lambda: {k: v for k, v in one.terms_of().items() if k not in names})
 
 
 def _only(one: Captured, names: tuple[str, ...]) -> Captured:
-    return Captured(
-        one.batch, lambda: {k: v for k, v in one.terms_of().items() if k in names}, one.state, one.optimizer
-    )
+    return replace(one, terms_of=lambda: {k: v for k, v in one.terms_of().items() if k in names})
 
 
 def _reached(loss: Callable[[dict[str, Tensor]], Tensor], trained: dict[str, Tensor]) -> set[str]:
@@ -143,7 +150,8 @@ def described(name: str, found: GradientCheck, tolerance: float, seconds: float)
     what = f"{tensors - inputs} parameter tensors, {inputs} inputs, {entries} single entries"
     draws = ", random draws held" if found.draws else ""
     order = f", order {orders[len(orders) // 2]:.1f}" if orders else ""
-    verdict = "agree" if found.passed else f"{len({one.name for one in found.bad})} tensors disagree"
+    bad = len({one.name for one in found.bad})
+    verdict = "all agree" if found.passed else f"{bad} tensor{'s disagree' if bad > 1 else ' disagrees'}"
     head = f"{name}: {verdict}: {what}{draws}; largest relative error {found.error:.1e}{order}; {seconds:.1f} s"
     return [head, *(f"  {line}" for line in map(explained, found.bad))]
 
