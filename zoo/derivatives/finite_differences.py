@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 Verdict = Literal["agrees", "wrong gradient", "kink", "jump", "staircase"]
 COARSEST, FINER, LEVELS = 2e-3, 32.0, 5  # three halved steps a level; the last level begins at 2e-9
@@ -57,6 +57,7 @@ class Comparison:
         order: see `observed_order`.
         left, right: one-sided slopes at the smallest step that counts.
         height: of a jump.
+        level: of steps at which they agreed, 0 the largest.
     """
 
     verdict: Verdict
@@ -67,6 +68,7 @@ class Comparison:
     left: float
     right: float
     height: float = 0.0
+    level: int = 0
 
 
 def differences(f: Callable[[float], float], step: float, middle: float) -> Differences:
@@ -110,7 +112,12 @@ def observed_order(seen: Sequence[Differences], value: float) -> float:
 
 
 def compared(
-    f: Callable[[float], float], claimed: float, middle: float, scale: float = 0.0, tolerance: float = 1e-6
+    f: Callable[[float], float],
+    claimed: float,
+    middle: float,
+    scale: float = 0.0,
+    tolerance: float = 1e-6,
+    level: int = 0,
 ) -> Comparison:
     """A claimed f'(0) against finite differences, at ever smaller steps until they agree.
 
@@ -126,18 +133,21 @@ def compared(
         middle: f(0).
         scale: smallest size that counts; a slope far below it is as good as zero.
         tolerance: of the relative error.
+        level: where to look first, 0 for the largest steps; all others are looked at before a disagreement is said.
 
     >>> compared(math.sin, 1.0, 0.0).verdict, compared(abs, 0.7, 0.0).verdict, compared(math.exp, 1.1, 1.0).verdict
     ('agrees', 'kink', 'wrong gradient')
     """
     seen: list[Differences] = []
-    for level in range(LEVELS):
-        one = differences(f, COARSEST / FINER**level, middle)
+    least = max(scale, 4 * ROUNDING * abs(middle) / (COARSEST / 4) / tolerance)  # what the largest steps can resolve
+    for at in [*range(level, LEVELS), *range(level)]:
+        one = differences(f, COARSEST / FINER**at, middle)
         seen.append(one)
-        size = max(abs(claimed), abs(one.value), scale, seen[0].rounding / tolerance)
+        size = max(abs(claimed), abs(one.value), least)
         if max(abs(claimed - one.value), one.error) <= 1.01 * tolerance * size:
-            return _as("kink" if _kinked(f, one, middle, tolerance * size) else "agrees", seen, one, claimed, size)
-    return _disagreement(seen, claimed, middle, max(scale, seen[0].rounding / tolerance), tolerance)
+            kinked = _kinked(f, one, middle, tolerance * size)
+            return _as("kink" if kinked else "agrees", seen, one, claimed, size, level=at)
+    return _disagreement(sorted(seen, key=lambda one: -one.steps[0]), claimed, middle, least, tolerance)
 
 
 def _kinked(f: Callable[[float], float], one: Differences, middle: float, least: float) -> bool:
@@ -149,7 +159,7 @@ def _kinked(f: Callable[[float], float], one: Differences, middle: float, least:
 
 
 def _as(
-    verdict: Verdict, seen: list[Differences], one: Differences, claimed: float, size: float, **more: float
+    verdict: Verdict, seen: list[Differences], one: Differences, claimed: float, size: float, **more: Any
 ) -> Comparison:
     error, order = abs(claimed - one.value) / size, observed_order(seen, one.value)
     return Comparison(verdict, claimed, one.value, error, order, one.left, one.right, **more)

@@ -48,7 +48,7 @@ def checked(make_net, data, adam, quick):
 def test_batch_norm_and_dropout_in_training_mode_pass(checked, task_class):
     found = checked(task_class)
     assert found.passed and found.error <= 1e-6 and found.draws
-    assert {one.name for one in found.checks} == {
+    assert {one.name for one in found.checks} >= {
         "0.weight",
         "0.bias",
         "1.weight",
@@ -195,14 +195,8 @@ def test_opposed_terms_are_left_out_where_other_terms_reach(checked):
 )
 def test_recipes_agree(capsys, recipe, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    small = (
-        ["--model.warmup", "64"]
-        if recipe == "rl/cartpole_dqn"
-        else ["--data.points", "200"]
-        if recipe == "pde/poisson"
-        else []
-    )
-    assert main(["gradcheck", recipe, "--seconds", "0.01", *small]) == 0
+    small = {"vision/digits": ["--model.net.width", "2"], "pde/poisson": ["--data.points", "100"]}
+    assert main(["gradcheck", recipe, "--seconds", "0.01", *small.get(recipe, [])]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{recipe}: all agree: ") and "largest relative error" in out
     assert not list(Path().iterdir())
