@@ -79,8 +79,7 @@ def by_curvlinops(net: nn.Module, x: Tensor, y: Tensor) -> float:
     from curvlinops import HessianLinearOperator
     from scipy.sparse.linalg import eigsh
 
-    params = dict(net.named_parameters())
-    operator = HessianLinearOperator(net, nn.CrossEntropyLoss(), params, [(x, y)], check_deterministic=False)
+    operator = HessianLinearOperator(net, nn.CrossEntropyLoss(), list(net.parameters()), [(x, y)], check_deterministic=False)
     return float(eigsh(operator.to_scipy(), k=1, which="LA", return_eigenvectors=False)[0])
 
 

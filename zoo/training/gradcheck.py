@@ -21,7 +21,7 @@ ROWS = 16  # examples of a batch: a gradient that is wrong for many is wrong for
 
 
 def gradcheck(
-    name: str, tree: Tree, overrides: list[tuple[str, str]], tolerance: float = 1e-6, seconds: float = 10.0
+    name: str, tree: Tree, overrides: list[tuple[str, str]], tolerance: float = 1e-6, seconds: float = 8.0
 ) -> int:
     """Print how a recipe's gradients compare; returns 0 where all agree, else 1.
 
@@ -30,20 +30,31 @@ def gradcheck(
         tree: its configuration.
         overrides: keys and values that win.
         tolerance: of the relative error.
-        seconds: after which no further single entries are looked at.
+        seconds: of the check, after which no further single entries are looked at.
     """
+    check = prepared_check(tree, overrides, tolerance, seconds)
     started = time.monotonic()
-    given = dict(overrides)
+    found = check()
+    for line in described(name, found, time.monotonic() - started):
+        print(line)
+    return 0 if found.passed else 1
+
+
+def prepared_check(
+    tree: Tree, overrides: list[tuple[str, str]], tolerance: float = 1e-6, seconds: float = 8.0
+) -> Callable[[], GradientCheck]:
+    """The check of a recipe with its first batch at hand; arguments of `gradcheck`."""
     parts = make(tree, [("trainer.precision", "32-true"), *overrides])
-    if "data.batch_size" not in given and isinstance(getattr(parts.data, "batch_size", None), int):
+    if "data.batch_size" not in dict(overrides) and isinstance(getattr(parts.data, "batch_size", None), int):
         parts.data.batch_size = min(parts.data.batch_size, ROWS)
     batches = captured(parts)
     parts.task.double()
-    left = seconds - (time.monotonic() - started)
-    found = sum((check_task(parts.task, one, tolerance, left / len(batches)) for one in batches), GradientCheck())
-    for line in described(name, found, tolerance, time.monotonic() - started):
-        print(line)
-    return 0 if found.passed else 1
+
+    def check() -> GradientCheck:
+        share = seconds / len(batches)
+        return sum((check_task(parts.task, one, tolerance, share) for one in batches), GradientCheck())
+
+    return check
 
 
 def check_task(task: Any, one: Captured, tolerance: float, seconds: float) -> GradientCheck:
@@ -131,10 +142,10 @@ def _declared_inputs(task: Any, one: Captured) -> tuple[Callable, dict[str, Tens
     return loss, {"input vectors": inputs.detach()}
 
 
-def described(name: str, found: GradientCheck, tolerance: float, seconds: float) -> list[str]:
+def described(name: str, found: GradientCheck, seconds: float) -> list[str]:
     """What is printed: one line for the whole, one for each tensor that disagrees.
 
-    >>> described("a/b", GradientCheck(unsteady=0.5, unsteady_what="loss"), 1e-6, 1.0)[0].split(";")[0]
+    >>> described("a/b", GradientCheck(unsteady=0.5, unsteady_what="loss"), 1.0)[0].split(";")[0]
     'a/b: not deterministic: the loss differs by 0.5 of its size at the same parameters and random state'
     """
     if found.unsteady:

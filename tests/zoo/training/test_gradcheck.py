@@ -156,7 +156,7 @@ def test_a_planted_fault_is_named_at_its_tensor_and_nowhere_else(checked, plante
     found = checked(planted=planted)
     assert {one.name for one in found.bad} == {"5.scale"}
     assert found.bad[0].comparison.verdict == verdict and not found.passed
-    lines = described("made/recipe", found, 1e-6, 1.0)
+    lines = described("made/recipe", found, 1.0)
     assert lines[0].startswith("made/recipe: 1 tensor disagrees") and lines[1].startswith("  5.scale: " + verdict)
 
 
@@ -164,7 +164,7 @@ def test_a_planted_fault_is_named_at_its_tensor_and_nowhere_else(checked, plante
 def test_an_unsteady_loss_is_named_and_not_blamed_on_a_tensor(checked, planted):
     found = checked(planted=planted)
     assert found.unsteady_what == "loss" and not found.passed and not found.checks
-    assert "not deterministic" in described("made/recipe", found, 1e-6, 1.0)[0]
+    assert "not deterministic" in described("made/recipe", found, 1.0)[0]
 
 
 class Game(Regression):
