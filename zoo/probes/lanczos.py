@@ -61,11 +61,14 @@ def extreme_eigenvalues(
 ) -> Spectrum:
     """Certified eigenvalues at both ends of the spectrum; one that is there twice may be found once.
 
+    The certificate says that an eigenvalue is there. That none lies farther out rests on the start having a part along
+    every eigenvector, and on a gap: sure for the outliers of a net's Hessian, less so for the edge of its bulk.
+
     Args:
         product: v -> A v, A symmetric.
         start_P: with a part along every eigenvector that is sought.
         largest, smallest: how many from the upper and the lower end.
-        tolerance: of an eigenvalue's residual, relative to the largest |eigenvalue| found.
+        tolerance: of an eigenvalue's residual, relative to itself; near zero to a thousandth of the largest size.
         limit: of products.
         held: vectors of size P in memory, at least 2 more than are sought and by default 4 more. More of them save
             few products for the largest eigenvalue of a net (none beyond 6 in most measurements), and many for its
@@ -109,8 +112,8 @@ def _ends(count: int, largest: int, smallest: int) -> tuple[list[int], list[int]
 
 
 def _all_certified(values_K: Tensor, residuals_K: Tensor, chosen: list[int], wanted: int, tolerance: float) -> bool:
-    # Relative to the eigenvalue itself, or to a tenth of the largest for those near zero.
-    sizes_K = values_K.abs().clamp(min=0.1 * float(values_K.abs().max()))
+    # Relative to the eigenvalue itself, or to a thousandth of the largest for those near zero.
+    sizes_K = values_K.abs().clamp(min=0.001 * float(values_K.abs().max()))
     return len(chosen) == wanted and bool((residuals_K[chosen] <= tolerance * sizes_K[chosen]).all())
 
 

@@ -197,9 +197,10 @@ def eigenvalue_rows(
     rows: list[Row] = []
     start_P = start_vector(gradient_P, generator)
     refused = []
-    for name, matrix, largest, smallest in [("Hessian", product, top, 1), *_semidefinite(point)]:
+    sought = [("Hessian", product, top, 0), ("Hessian", product, 0, 1), *_semidefinite(point)]
+    for name, matrix, largest, smallest in sought:
         try:
-            found = extreme_eigenvalues(matrix, start_P, largest, smallest, held=min(24 + top, max(8, len(start_P))))
+            found = extreme_eigenvalues(matrix, start_P, largest, smallest, held=24 + top)
         except Unconverged as error:
             refused.append(f"{name}: refused, {error}")
             continue

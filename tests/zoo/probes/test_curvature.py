@@ -104,7 +104,7 @@ def test_extreme_eigenvalues_lie_in_their_certified_intervals(classifier, held, 
         slack = 1e-13  # rounding of the dense Hessian
         assert abs(pair.value - value) <= pair.residual + slack
         assert (matrix @ pair.vector_P - pair.value * pair.vector_P).norm() == pytest.approx(pair.residual, abs=1e-12)
-        assert pair.residual <= tolerance * max(abs(pair.value), 0.1 * exact.abs().max())
+        assert pair.residual <= tolerance * max(abs(pair.value), 0.001 * exact.abs().max())
 
 
 def test_what_has_no_certificate_is_refused(classifier):
@@ -141,7 +141,7 @@ def test_traces_within_their_errors_and_hutch_plus_plus_better(classifier):
     exact = float(matrix.trace())
     errors = {}
     for estimate in (hutchinson_trace, hutch_plus_plus):
-        runs = [estimate(product, like, 30, generator(seed)) for seed in range(40)]
+        runs = [estimate(product, like, 30, generator(seed)) for seed in range(25)]
         deviations = torch.tensor([(one.value - exact) / one.standard_error for one in runs])
         assert 0.7 < deviations.square().mean().sqrt() < 1.6  # of 10 and 30 samples: Student's t is wider than 1
         errors[estimate] = torch.tensor([one.value - exact for one in runs]).square().mean().sqrt()
