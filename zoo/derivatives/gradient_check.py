@@ -179,10 +179,10 @@ def _lines(
             if gradient.numel() > 1 and len(reached):
                 drawn = int(torch.randint(len(reached), (), generator=generator))
                 index = int(gradient.abs().argmax()) if largest else int(reached[drawn])
-                line = torch.zeros_like(gradient)
-                line.view(-1)[index] = 1.0
+                line = torch.zeros(gradient.numel(), dtype=gradient.dtype, device=gradient.device)
+                line[index] = 1.0
                 place = torch.unravel_index(torch.tensor(index), gradient.shape)
-                yield name, str([int(i) for i in place]), line
+                yield name, str([int(i) for i in place]), line.view(gradient.shape)
 
 
 def _line(gradient: Tensor, generator: torch.Generator) -> Tensor:

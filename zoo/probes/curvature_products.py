@@ -58,7 +58,7 @@ def loss_and_gradient(losses: Losses, params: Parameters) -> tuple[Tensor, Tenso
     >>> loss_and_gradient(lambda p: (p["x"] ** 3).sum(), {"x": torch.tensor([1.0, 2.0])})
     (tensor(9.), tensor([ 3., 12.]))
     """
-    leaves = {name: part.detach().clone().requires_grad_() for name, part in params.items()}
+    leaves = {name: part.detach().requires_grad_() for name, part in params.items()}
     values, total_P = [], torch.zeros_like(vector_of(params))
     for loss_at in several(losses):
         with torch.enable_grad():

@@ -70,7 +70,7 @@ def extreme_eigenvalues(
         largest, smallest: how many from the upper and the lower end.
         tolerance: of an eigenvalue's residual, relative to itself; near zero to a thousandth of the largest size.
         limit: of products.
-        held: vectors of size P in memory, at least 2 more than are sought and by default 4 more. More of them save
+        held: vectors of size P in memory, at least 2 more than are sought and by default 3 more. More of them save
             few products for the largest eigenvalue of a net (none beyond 6 in most measurements), and many for its
             smallest or for several.
 
@@ -82,7 +82,7 @@ def extreme_eigenvalues(
     (5.0, -2.0)
     """
     wanted = largest + smallest
-    held = wanted + 4 if held is None else held
+    held = wanted + 3 if held is None else held
     if min(largest, smallest) < 0 or wanted < 1 or held < wanted + 2:
         raise InputError(
             f"eigenvalues: expected 1 or more of them and held >= {wanted + 2}, got {largest} largest, {smallest} "

@@ -17,7 +17,8 @@ from zoo.training.configuration import Tree
 from zoo.training.random_state import torch_state, torch_state_kept
 from zoo.training.step import loss_at
 
-ROWS = 16  # examples of a batch: a gradient that is wrong for many is wrong for few, and ReLUs bend less often
+# Examples and points of a batch: a gradient wrong for many is wrong for few, and ReLUs bend less often.
+FEW = {"batch_size": 16, "points": 64}
 
 
 def gradcheck(
@@ -45,8 +46,9 @@ def prepared_check(
 ) -> Callable[[], GradientCheck]:
     """The check of a recipe with its first batch at hand; arguments of `gradcheck`."""
     parts = make(tree, [("trainer.precision", "32-true"), *overrides])
-    if "data.batch_size" not in dict(overrides) and isinstance(getattr(parts.data, "batch_size", None), int):
-        parts.data.batch_size = min(parts.data.batch_size, ROWS)
+    for name, most in FEW.items():
+        if f"data.{name}" not in dict(overrides) and isinstance(given := getattr(parts.data, name, None), int):
+            setattr(parts.data, name, min(given, most))
     batches = captured(parts)
     parts.task.double()
 
@@ -66,7 +68,7 @@ def check_task(task: Any, one: Captured, tolerance: float, seconds: float) -> Gr
     trained = {name: p for name, p in task.net.named_parameters() if p.requires_grad}
     opposed = task.opposed_terms
     plain = _without(one, opposed)
-    inputs = _input_loss(task, one, plain)
+    inputs = _input_loss(task, one, plain) if task.differentiable_inputs else None
     share = seconds / (1 + bool(inputs))
     if not opposed:
         found = check_gradients(loss_of(task, plain), trained, tolerance, share)

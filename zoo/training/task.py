@@ -129,6 +129,7 @@ class TaskModule(LightningModule, ABC):
         inputs, *rest = batch
         return inputs, lambda changed: sum(self.loss(net, (changed, *rest)).values())
 
+    differentiable_inputs = True  # False: data are looked up at the inputs, so that dL/dinputs is not the loss's own
     opposed_terms: tuple[str, ...] = ()  # loss terms of a game, whose gradient is reversed on its way on purpose
 
     def attribution_target(self, batch: Any) -> tuple[Tensor, Score]:
