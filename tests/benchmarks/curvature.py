@@ -79,7 +79,9 @@ def by_curvlinops(net: nn.Module, x: Tensor, y: Tensor) -> float:
     from curvlinops import HessianLinearOperator
     from scipy.sparse.linalg import eigsh
 
-    operator = HessianLinearOperator(net, nn.CrossEntropyLoss(), list(net.parameters()), [(x, y)], check_deterministic=False)
+    operator = HessianLinearOperator(
+        net, nn.CrossEntropyLoss(), list(net.parameters()), [(x, y)], check_deterministic=False
+    )
     return float(eigsh(operator.to_scipy(), k=1, which="LA", return_eigenvectors=False)[0])
 
 
