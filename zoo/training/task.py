@@ -131,6 +131,9 @@ class TaskModule(LightningModule, ABC):
         inputs, *rest = batch
         return inputs, lambda changed: sum(self.loss(net, (changed, *rest)).values())
 
+    differentiable_inputs = True  # False: data are looked up at the inputs, so that dL/dinputs is not the loss's own
+    opposed_terms: tuple[str, ...] = ()  # loss terms of a game, whose gradient is reversed on its way on purpose
+
     def attribution_target(self, batch: Any) -> tuple[Tensor, Score]:
         """The inputs of a batch and a score, one number an example, that attributions explain."""
         raise InputError(f"explain: expected a task with an attribution target, got {type(self).__name__}")
