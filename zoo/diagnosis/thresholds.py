@@ -17,3 +17,49 @@ HARDLY_MOVES = 1e-2  # bound on the whole way of any weight matrix, relative to 
 TRIED = 100  # steps before slowness is a verdict
 NO_PROGRESS = 0.02  # share of the loss
 DIVERGED = 3.0  # times the initial loss
+
+# The loss curve.
+SMOOTH = 5  # steps of the running median
+
+# Spikes. The largest of 51 like losses lies beyond five times the range of the other 50 by chance once in 6,000 runs of
+# tails like |x|^-5, and never of tails like a Gaussian's.
+SPIKE_WINDOW = 50
+SPIKE_RANGE = 5.0
+SPIKE_PROGRESS = 0.1  # of the loss's start or progress
+SPIKE_GRADIENT = 3.0  # times the median norm before
+
+# Clipping.
+CLIPPING_STEPS = 50
+CLIPPED_TIMES = 3.0  # a limit that is met by shortening threefold throughout is no limit for outliers
+OUT_OF_REACH = 100.0  # times the largest norm
+
+# Batches.
+READ_OFTEN = 5
+NOISY_COSINE = 0.15  # noise scale of at least six batches
+NOISE_SHARE = 0.25  # of the loss
+SMALL_ROWS, MANY_ROWS = 32, 64
+LARGE_BATCH = 30.0  # times the noise scale: McCandlish's curve gains 3 % of the steps beyond
+
+# Optimiser.
+EPSILON_RATIO = 10.0  # the step is a tenth of what it would be, or less
+DECAY_RATIO = 2.0
+DECAYED_TO = 0.5
+
+# Parameters and norms.
+UNUSED_STEPS = 20
+NORM_ERROR = 1.0  # relative error of a variance: 3 examples or fewer
+
+# Terms.
+OPPOSED = -0.6
+COMPARABLE = 0.1
+STUCK = 0.3  # of the loss: less progress than that
+
+# Memorising.
+LEARNT = 0.7  # of the first loss
+CHANCE = 0.97  # of the first loss: what unseen examples still have
+UNSHARED = 0.1
+
+# Initial scale, in standard deviations of the initialisers in use (Glorot's, He's, LeCun's, torch's own).
+TOO_LARGE = 3.0
+TOO_SMALL = 8.0
+PASSED_ON = 0.1

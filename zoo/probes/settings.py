@@ -10,23 +10,35 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
+from zoo.optim.decay import NORMS
+
+WEIGHTED = (nn.Linear, nn.Bilinear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.RNNBase, nn.MultiheadAttention)
 Fact = tuple[str, str, float | Tensor]
 
 
 def parameter_facts(net: nn.Module) -> Iterator[Fact]:
-    """Whether each parameter is trained, and the fans of weight matrices; tables (embeddings) may rest unsaid.
+    """Which modules are norms, whether each parameter is trained (tables aside, which often rest), fans of weights.
 
     >>> [fact for fact in parameter_facts(nn.Linear(3, 2)) if fact[0] == "weight"]
-    [('weight', 'trained', 1.0), ('weight', 'fan_in', 3.0), ('weight', 'fan_out', 2.0)]
+    [('weight', 'trained', 1.0), ('weight', 'units', 2.0), ('weight', 'fan_in', 3.0), ('weight', 'fan_out', 2.0)]
     """
-    tables = (nn.Embedding, nn.EmbeddingBag)
-    resting = {id(p) for module in net.modules() if isinstance(module, tables) for p in module.parameters()}
+    resting, matrices = set(), set()
+    for name, module in net.named_modules():
+        own = {id(parameter) for parameter in module.parameters()}
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+            resting |= own
+        elif isinstance(module, WEIGHTED):
+            matrices |= own
+        elif isinstance(module, NORMS) or getattr(module, "is_norm", False):
+            yield name, "is_norm", 1.0
     for name, parameter in net.named_parameters():
         if id(parameter) not in resting:
             yield name, "trained", float(parameter.requires_grad)
-            if parameter.dim() >= 2 and parameter.numel():
-                yield name, "fan_in", float(parameter[0].numel())
-                yield name, "fan_out", float(parameter.shape[0])
+        if id(parameter) in matrices and parameter.dim() >= 2:
+            units, kernel = parameter.shape[0], parameter[0, 0].numel()
+            yield name, "units", float(units)
+            yield name, "fan_in", float(parameter[0].numel())
+            yield name, "fan_out", float(units * kernel)
 
 
 def optimizer_facts(optimizer: Optimizer, parameters: Sequence[Tensor], names: Sequence[str]) -> Iterator[Fact]:

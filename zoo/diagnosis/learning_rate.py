@@ -1,0 +1,96 @@
+"""Learning rate too high or too low."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
+from zoo.diagnosis.loss_curve import LossCurve, loss_curve
+from zoo.diagnosis.readings import Readings
+from zoo.diagnosis.step_size import Steps, steps_of
+from zoo.diagnosis.thresholds import DIVERGED, HARDLY_MOVES, OVERSHOOT, OVERWRITES, TRIED
+
+
+def high_findings(readings: Readings) -> Iterator[Finding]:
+    """Steps that go past their goal or overwrite the weights, while the loss rises or does not fall."""
+    curve, steps = loss_curve(readings), steps_of(readings)
+    if curve is None or steps is None or len(curve.steps) < 3:
+        return
+    too_long_S = (steps.overshoot > OVERSHOOT) | (steps.typical > OVERWRITES)
+    onset = _rise(curve)
+    if onset is None and not curve.fell and len(curve.steps) >= TRIED and too_long_S[-5:].mean() > 0.5:
+        onset = int(steps.steps[np.argmax(too_long_S)])
+    if onset is None:
+        return
+    near = np.abs(steps.steps - onset) <= NEAR
+    if not too_long_S[near].any() or too_long_S[steps.steps >= onset].mean() < 0.25:
+        return
+    onset = int(steps.steps[near][np.argmax(too_long_S[near])])
+    after = steps.steps >= onset
+    moved, past = float(np.nanmedian(steps.typical[after])), _median(steps.overshoot[after])
+    yield Finding(
+        kind="learning_rate_high",
+        layer="",
+        step=onset,
+        text=f"steps move weights by {moved:.2g} of their size and go {past + 1:.2g} times as far as is best along "
+        f"their way, and the loss does not fall",
+        evidence={"update to weight": moved, "step to best step": past + 1, "loss to start": curve.end / curve.scale},
+        confidence=confidence(max(moved / OVERWRITES, (past + 1) / (OVERSHOOT + 1), 1.0), 1.0),
+        mend=Mend("lower the learning rate by ten", factors={"model.optimizer.init_args.lr": 0.1}),
+        picture=Picture({"||update|| / ||W||": (steps.steps, steps.typical)}, y_label="update to weight", log=True),
+    )
+
+
+NEAR = 20  # steps between a rise of the loss and the reading of the steps that made it
+
+
+def _rise(curve: LossCurve) -> int | None:
+    """Where the loss left its best level for good, by more than noise and to three times where it started."""
+    level = curve.start + (DIVERGED - 1) * max(curve.scale, 5 * curve.noise * (len(curve.values) > 20))
+    high_S = curve.smooth > level
+    if not high_S.any():
+        return None
+    first = int(np.argmax(high_S))
+    return int(curve.steps[max(0, first - 4)])
+
+
+def low_findings(readings: Readings) -> Iterator[Finding]:
+    """All weights together have hardly moved after many steps, and the loss neither."""
+    curve, steps = loss_curve(readings), steps_of(readings)
+    if curve is None or steps is None or readings.last_step < TRIED or curve.fell or _rising(readings):
+        return
+    way = way_of(steps, readings.last_step)
+    promised = float(np.nanmean(steps.promised)) * readings.last_step / max(curve.scale, 1e-300)
+    if not 0 < way < HARDLY_MOVES or promised > 10 * HARDLY_MOVES:
+        return
+    yield Finding(
+        kind="learning_rate_low",
+        layer="",
+        step=0,
+        text=f"after {readings.last_step} steps no weight matrix has moved by more than {way:.1g} of its size",
+        evidence={"way to weight": way, "promised decrease": promised},
+        confidence=confidence(way, HARDLY_MOVES),
+        mend=Mend("raise the learning rate", factors={"model.optimizer.init_args.lr": _factor(way)}),
+        picture=Picture({"||update|| / ||W||": (steps.steps, steps.largest)}, y_label="update to weight", log=True),
+    )
+
+
+def way_of(steps: Steps, last: int) -> float:
+    """Upper bound on the way of any weight matrix, relative to its size: the mean step times their number."""
+    known = np.isfinite(steps.largest)
+    return float(np.mean(steps.largest[known])) * last if known.any() else float("inf")
+
+
+def _factor(way: float) -> float:
+    # So that as many steps again move the weights by half: usual for a net that learns.
+    return float(10 ** np.clip(np.round(np.log10(0.5 / way)), 1, 4))
+
+
+def _rising(readings: Readings) -> bool:
+    rates = readings.whole("learning_rate")
+    return rates is None or bool(rates.values[-1] >= 1.5 * np.median(rates.values))
+
+
+def _median(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else 0.0

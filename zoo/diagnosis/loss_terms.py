@@ -1,0 +1,43 @@
+"""Loss terms that undo each other."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
+from zoo.diagnosis.loss_curve import loss_curve
+from zoo.diagnosis.readings import Readings
+from zoo.diagnosis.thresholds import COMPARABLE, OPPOSED, READ_OFTEN, STUCK
+
+
+def conflict_findings(readings: Readings) -> Iterator[Finding]:
+    """Two terms with opposed gradients of comparable size from the start, while their sum goes nowhere.
+
+    Opposed gradients alone are no conflict: at the minimum of a sum they always are.
+    """
+    curve = loss_curve(readings)
+    if curve is None or curve.start - curve.end > STUCK * curve.scale:
+        return
+    for quantity in (q for q in readings.quantities if q.startswith("term_cosine/")):
+        one = readings.whole(quantity)
+        names = quantity.removeprefix("term_cosine/").split("/")
+        norms = [readings.whole(f"gradient_norm/{name}") for name in names]
+        if len(names) != 2 or any(norm is None for norm in norms) or len(one.values) < READ_OFTEN:
+            continue
+        sizes = [float(np.nanmedian(norm.values)) for norm in norms]
+        cosine = float(np.nanmedian(one.values))
+        if cosine > OPPOSED or min(sizes) < COMPARABLE * max(sizes):
+            continue
+        a, b = names
+        yield Finding(
+            kind="conflict",
+            layer="",
+            step=int(one.steps[np.argmax(one.values <= OPPOSED)]),
+            text=f"the gradients of {a} and {b} have a cosine of {cosine:.2f} and the ratio of norms "
+            f"{min(sizes) / max(sizes):.2g}: they undo each other, and the loss stays",
+            evidence={"cosine": cosine, "smaller to larger": min(sizes) / max(sizes)},
+            confidence=confidence(1 + OPPOSED + 0.01, 1 + cosine + 0.01),
+            mend=Mend(f"see what {a} and {b} ask for: weigh them apart, or give each its own part of the net"),
+            layers=(a, b),
+            picture=Picture({f"{a}, {b}": (one.steps, one.values)}, y_label="cosine"),
+        )
