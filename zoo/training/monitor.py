@@ -235,6 +235,11 @@ class GradientMonitor:
         """Whether the gradient that was read last is finite; waits for the device."""
         return not self._steps or bool(self._steps[-1].total_norm.isfinite())
 
+    @property
+    def sees_nonfinite(self) -> bool:
+        """Whether the gradient read last is known not to be finite, where that can be known without waiting."""
+        return bool(self._steps) and self._steps[-1].total_norm.device.type == "cpu" and not self.newest_is_finite
+
     def flush(
         self,
         reduce_sum: Callable[[Tensor], Tensor],
@@ -261,11 +266,12 @@ class GradientMonitor:
         readings += [
             (step, layer, quantity, v) for (step, layer, quantity, _), v in zip(self._scalars, values, strict=True)
         ]
-        self.record.write([*readings, *self._facts])
+        facts = self._facts
+        self.record.write([*readings, *facts])
         self._steps, self._layers, self._scalars, self._facts = [], {}, [], []
         losses = [value for _, _, quantity, value in readings if quantity == "loss"]
         if self.options.stop_on_nonfinite and refuse_nonfinite:
-            _refuse_nonfinite(readings)
+            _refuse_nonfinite([*readings, *facts])
         return sum(losses) / len(losses) if losses else None
 
     def _gradient_readings(self) -> list[Reading]:
@@ -359,7 +365,10 @@ def _refuse_nonfinite(readings: list[Reading]) -> None:
         step = min(step for step, _ in bad)
         layers = [layer for at, layer in bad if at == step and layer]
         shown = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+        origin = next(
+            (f" (from the {q[10:]} of {layer})" for _, layer, q, _ in readings if q.startswith("nonfinite/")), ""
+        )
         raise InputError(
-            f"gradient: expected finite numbers, got NaN or infinity at step {step} in {shown}; "
+            f"gradient: expected finite numbers, got NaN or infinity at step {step} in {shown}{origin}; "
             "lower the learning rate, clip the gradient (model.clipping), or look for bad values in the data"
         )

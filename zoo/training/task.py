@@ -223,7 +223,16 @@ class TaskModule(LightningModule, ABC):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """The door. Not to be overridden: a callback's hook of the same name sees the gradient before clipping."""
         index = next((i for i, one in enumerate(self.trainer.optimizers) if one is optimizer), 0)
-        self._watch.pass_gradients(optimizer, index, self.trainer.global_step, self._reduce_mean, self.objective_of)
+        precision = self.trainer.precision_plugin
+        self._watch.pass_gradients(
+            optimizer,
+            index,
+            self.trainer.global_step,
+            self._reduce_mean,
+            self.objective_of,
+            precision.forward_context,
+            getattr(precision, "scaler", None) is not None,
+        )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Flush the readings every `monitor.flush_every` steps."""
@@ -291,6 +300,10 @@ class TaskModule(LightningModule, ABC):
     def on_fit_start(self) -> None:
         """Refuse Lightning's own clipping; find out whether a manual step needs Lightning."""
         refuse_lightnings_clipping(self.trainer.gradient_clip_val)
+        batches = self.trainer.num_training_batches
+        if self.automatic_optimization and batches != float("inf"):
+            steps = batches / self.trainer.accumulate_grad_batches
+            self.monitor.add_facts(0, [("", "batches_per_epoch", float(steps))])
         self._steps_directly = needs_no_lightning(self.trainer, self)
 
     # Evaluation
