@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
-from zoo.diagnosis.readings import Readings, since
-from zoo.diagnosis.thresholds import DEAD_SHARE, OPEN_SHARE, PERSISTENT
+from zoo.diagnosis.readings import Readings, first_stretch
+from zoo.diagnosis.thresholds import DEAD_SHARE, OPEN_SHARE, PERSISTENT, SPAN
 
 
 def dead_findings(readings: Readings) -> Iterator[Finding]:
-    """Layers of which at least half of the units have been zero for every example for long."""
+    """Layers of which at least most of the units have been zero for every example for long."""
     grid = readings.grid("silent_fraction")
     for layer, shares_S in zip(grid.layers, grid.values, strict=True):
         read_S = np.isfinite(shares_S)
         steps_S, values_S = grid.steps[read_S], shares_S[read_S]
-        onset = since(values_S >= DEAD_SHARE, steps_S, 2)
+        onset = first_stretch(values_S >= DEAD_SHARE, steps_S, PERSISTENT, SPAN)
         if onset is None:
             continue
-        share = float(values_S[steps_S >= onset].min())
+        share = float(np.median(values_S[steps_S >= onset]))
         yield Finding(
             kind="dead",
             layer=layer,
@@ -43,10 +43,10 @@ def saturated_findings(readings: Readings) -> Iterator[Finding]:
     for layer, left_S in zip(grid.layers, grid.values, strict=True):
         read_S = np.isfinite(left_S)
         steps_S, values_S = grid.steps[read_S], left_S[read_S]
-        onset = since(values_S < OPEN_SHARE, steps_S, PERSISTENT) if layer in hidden else None
+        onset = first_stretch(values_S < OPEN_SHARE, steps_S, PERSISTENT, SPAN) if layer in hidden else None
         if onset is None:
             continue
-        left = float(np.median(values_S[steps_S >= onset]))
+        left = float(values_S[steps_S >= onset].min())
         yield Finding(
             kind="saturated",
             layer=layer,

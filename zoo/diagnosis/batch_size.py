@@ -11,7 +11,17 @@ from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
 from zoo.diagnosis.loss_curve import loss_curve
 from zoo.diagnosis.readings import Readings
 from zoo.diagnosis.step_size import Steps, steps_of
-from zoo.diagnosis.thresholds import LARGE_BATCH, MANY_ROWS, NOISE_SHARE, NOISY_COSINE, READ_OFTEN, SMALL_ROWS, TRIED
+from zoo.diagnosis.thresholds import (
+    EARLY,
+    LARGE_BATCH,
+    MANY_ROWS,
+    NOISE_SHARE,
+    NOISY_COSINE,
+    READ_OFTEN,
+    SMALL_ROWS,
+    STATIONARY,
+    TRIED,
+)
 
 
 def small_findings(readings: Readings) -> Iterator[Finding]:
@@ -25,8 +35,9 @@ def small_findings(readings: Readings) -> Iterator[Finding]:
         return
     late = steps.steps >= readings.last_step / 3
     cosine, lift = float(np.nanmean(steps.cosine[late])), float(np.nanmean(steps.promised[late])) / 4
-    share = lift / max(abs(curve.end), 1e-300)
-    if late.sum() < READ_OFTEN or cosine > NOISY_COSINE or share < NOISE_SHARE:
+    share = lift / max(abs(float(np.mean(curve.values[len(curve.values) // 3 :]))), 1e-300)
+    goes_on = curve.end < STATIONARY * float(np.median(curve.values[len(curve.values) // 4 : len(curve.values) // 2]))
+    if goes_on or late.sum() < READ_OFTEN or cosine > NOISY_COSINE or share < NOISE_SHARE:
         return
     yield Finding(
         kind="batch_small",
@@ -45,15 +56,15 @@ def small_findings(readings: Readings) -> Iterator[Finding]:
 
 
 def large_findings(readings: Readings) -> Iterator[Finding]:
-    """Batches so large that any two give the same gradient, to the end."""
+    """Batches so large that any two give the same gradient, for most of the run."""
     steps, rows, curve = steps_of(readings), rows_of(readings), loss_curve(readings)
     per_epoch = readings.whole("batches_per_epoch")
     if steps is None or curve is None or rows < MANY_ROWS or readings.last_step < TRIED // 2:
         return
     if per_epoch is not None and per_epoch.values[0] < 2:
         return  # the whole set at once: successive gradients say nothing about noise
-    late = steps.steps >= readings.last_step / 2
-    cosine = float(np.nanmedian(steps.cosine[late])) if late.any() else 0.0
+    even = steps.steps % EARLY == 0  # the first steps are read more often than others
+    cosine = float(np.nanmedian(steps.cosine[even]))
     times = cosine / max(1 - cosine, 1e-6)
     if times < LARGE_BATCH or not curve.fell:
         return

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
-from zoo.diagnosis.readings import Readings, since
-from zoo.diagnosis.thresholds import CLIPPED_TIMES, CLIPPING_STEPS, OUT_OF_REACH
+from zoo.diagnosis.readings import Readings, first_stretch
+from zoo.diagnosis.thresholds import CLIPPED_TIMES, CLIPPING_STEPS, MOST, OUT_OF_REACH
 
 
 def always_findings(readings: Readings) -> Iterator[Finding]:
@@ -17,9 +17,11 @@ def always_findings(readings: Readings) -> Iterator[Finding]:
     kept = np.isin(before.steps, after.steps)
     with np.errstate(divide="ignore", invalid="ignore"):
         times_S = before.values[kept] / after.values
-    onset = since(times_S > 1.01, after.steps, CLIPPING_STEPS)
-    times = float(np.median(times_S[-CLIPPING_STEPS:])) if onset is not None else 1.0
-    if onset is None or times < CLIPPED_TIMES:
+    onset = first_stretch(times_S > 1.01, after.steps, CLIPPING_STEPS)
+    if onset is None or (times_S > 1.01).mean() < MOST:
+        return
+    times = float(np.median(times_S[(times_S > 1.01) & (after.steps >= onset)]))
+    if times < CLIPPED_TIMES:
         return
     usual = float(np.median(before.values[kept][after.steps >= onset]))
     yield Finding(

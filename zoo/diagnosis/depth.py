@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
-from zoo.diagnosis.readings import Readings, since
-from zoo.diagnosis.thresholds import DEPTH_LAYERS, DEPTH_RATIO, PERSISTENT
+from zoo.diagnosis.readings import Readings, first_stretch
+from zoo.diagnosis.thresholds import DEPTH_LAYERS, DEPTH_RATIO, PERSISTENT, SPAN
 
 
 def depth_findings(readings: Readings) -> Iterator[Finding]:
@@ -22,12 +22,13 @@ def depth_findings(readings: Readings) -> Iterator[Finding]:
         ("vanishing", (ratio_S < DEPTH_RATIO) & (ratio_S > 0), np.nanargmin),
         ("exploding", ratio_S > 1 / DEPTH_RATIO, np.nanargmax),
     ):
-        onset = since(holds_S, steps, PERSISTENT)
+        onset = first_stretch(holds_S, steps, PERSISTENT, SPAN)
         if onset is None:
             continue
-        profile_D = np.nanmedian(deltas_DS[:, steps >= onset], 1)
+        while_S = holds_S & (steps >= onset)
+        profile_D = np.nanmedian(deltas_DS[:, while_S], 1)
         at = int(extreme(np.where(profile_D > 0, profile_D, np.nan)[: max(1, len(layers) // 2)]))
-        yield _finding(kind, layers, at, onset, profile_D, float(np.median(ratio_S[steps >= onset])))
+        yield _finding(kind, layers, at, onset, profile_D, float(np.median(ratio_S[while_S])))
 
 
 def deltas_in_order(readings: Readings) -> tuple[list[str], np.ndarray, np.ndarray]:

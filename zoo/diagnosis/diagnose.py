@@ -29,11 +29,11 @@ DETECTORS: tuple[Detector, ...] = (
 
 # A kind -> those that follow from it and say nothing more where it was found no later.
 IMPLIES: dict[str, tuple[str, ...]] = {
-    "dead": ("unused", "vanishing"),
+    "dead": ("unused",),
     "epsilon": ("learning_rate_low",),
     "clipping_always": ("learning_rate_low",),
     "weight_decay": ("learning_rate_low", "learning_rate_high", "vanishing"),
-    "learning_rate_high": ("loss_spike", "batch_small"),
+    "learning_rate_high": ("batch_small",),
     "learning_rate_low": ("batch_large",),
     "norm_statistics": ("batch_small",),
     "memorising": ("batch_small",),

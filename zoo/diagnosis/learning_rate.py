@@ -23,8 +23,9 @@ def high_findings(readings: Readings) -> Iterator[Finding]:
     if onset is None:
         return
     near = np.abs(steps.steps - onset) <= NEAR
-    if not too_long_S[near].any() or too_long_S[steps.steps >= onset].mean() < 0.25:
-        return
+    around = too_long_S[steps.steps >= onset - NEAR]
+    if not too_long_S[near].any() or around.sum() < min(2, len(around)):
+        return  # a single step that was too long is a spike's
     onset = int(steps.steps[near][np.argmax(too_long_S[near])])
     after = steps.steps >= onset
     moved, past = float(np.nanmedian(steps.typical[after])), _median(steps.overshoot[after])

@@ -15,7 +15,8 @@ class LossCurve:
     Attributes:
         steps, values, smooth: [S], `smooth` the median of the last `SMOOTH` losses.
         start: the level of the first steps.
-        noise: robust deviation of a loss about the running median.
+        noise: robust deviation of a loss, from the differences of successive ones.
+        first: how many losses the first level was taken from.
     """
 
     steps: np.ndarray
@@ -23,6 +24,7 @@ class LossCurve:
     smooth: np.ndarray
     start: float
     noise: float
+    first: int
 
     @property
     def end(self) -> float:
@@ -42,7 +44,7 @@ class LossCurve:
     @property
     def fell(self) -> bool:
         """Whether the end lies below the start by more than chance and `NO_PROGRESS`."""
-        chance = 3 * self.noise / max(1, len(self.values) // 5) ** 0.5
+        chance = 3 * self.noise * (1 / self.first + 1 / max(1, len(self.values) // 5)) ** 0.5
         return self.start - self.end > max(NO_PROGRESS * abs(self.start), chance)
 
 
@@ -54,9 +56,10 @@ def loss_curve(readings: Readings) -> LossCurve | None:
         return None
     steps, values = one.steps[finite], one.values[finite]
     smooth = running_median(values, SMOOTH)
-    first = float(np.median(values[: max(1, min(5, len(values) // 20))]))
-    noise = 1.4826 * float(np.median(np.abs(values - smooth)))
-    return LossCurve(steps, values, smooth, min(first, float(values[0])), noise)
+    first = max(1, min(5, len(values) // 20))
+    start = min(float(np.median(values[:first])), float(values[0]))
+    noise = 1.4826 * float(np.median(np.abs(np.diff(values)))) / 2**0.5 if len(values) > 1 else 0.0
+    return LossCurve(steps, values, smooth, start, noise, first)
 
 
 def running_median(values: np.ndarray, width: int) -> np.ndarray:

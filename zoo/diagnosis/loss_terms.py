@@ -7,7 +7,7 @@ import numpy as np
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
 from zoo.diagnosis.loss_curve import loss_curve
 from zoo.diagnosis.readings import Readings
-from zoo.diagnosis.thresholds import COMPARABLE, OPPOSED, READ_OFTEN, STUCK
+from zoo.diagnosis.thresholds import COMPARABLE, OPPOSED, READ_OFTEN, STUCK, TRIED
 
 
 def conflict_findings(readings: Readings) -> Iterator[Finding]:
@@ -16,7 +16,7 @@ def conflict_findings(readings: Readings) -> Iterator[Finding]:
     Opposed gradients alone are no conflict: at the minimum of a sum they always are.
     """
     curve = loss_curve(readings)
-    if curve is None or curve.start - curve.end > STUCK * curve.scale:
+    if curve is None or readings.last_step < TRIED or curve.start - curve.end > STUCK * curve.scale:
         return
     for quantity in (q for q in readings.quantities if q.startswith("term_cosine/")):
         one = readings.whole(quantity)

@@ -1,5 +1,7 @@
-"""Labels that say nothing: the loss falls because examples come again. Zhang et al. (2017), "Understanding deep learning
-requires rethinking generalization"."""
+"""Labels that say nothing: the loss falls because examples come again.
+
+Zhang et al. (2017), "Understanding deep learning requires rethinking generalization".
+"""
 
 from collections.abc import Iterator
 
@@ -9,55 +11,72 @@ from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
 from zoo.diagnosis.loss_curve import LossCurve, loss_curve
 from zoo.diagnosis.readings import Readings
 from zoo.diagnosis.step_size import steps_of
-from zoo.diagnosis.thresholds import CHANCE, LEARNT, UNSHARED
+from zoo.diagnosis.thresholds import CHANCE, EPOCHS, LEARNT, READ_OFTEN, UNSHARED
 
 
 def memorising_findings(readings: Readings) -> Iterator[Finding]:
     """The training loss falls far; no unseen example profits.
 
-    Unseen are the validation set, if there is one, or else the batches of the first epoch, each seen for the first time;
-    in later epochs gradients of different batches share no direction while the loss falls.
+    With a validation set: its loss is best while the training loss has hardly fallen, and from there on only the
+    training loss gets better. Without: the loss falls once every example has come several times, and the gradients of
+    batches without a common example share no direction meanwhile.
     """
     curve = loss_curve(readings)
-    if curve is None or curve.end > LEARNT * curve.start or curve.start <= 0:
+    if curve is None or curve.start <= 0:
         return
-    best = _best_unseen(readings, curve)
-    if best is None or best < CHANCE * curve.start:
+    validation = readings.whole("val/loss")
+    judged = validation is not None and len(validation.values) > 2
+    found = _by_validation(curve, validation) if judged else _by_direction(readings, curve)
+    if found is None:
         return
-    shared = _shared_direction(readings, curve)
-    if readings.whole("val/loss") is None and not shared < UNSHARED:
-        return
-    onset = int(curve.steps[np.argmax(curve.smooth < LEARNT * curve.start)])
+    evidence, text = found
     yield Finding(
         kind="memorising",
         layer="",
-        step=onset,
-        text=f"the training loss fell to {curve.end / curve.start:.2g} of its start, on examples not seen before it is at "
-        f"{best / curve.start:.2g}",
-        evidence={"training loss": curve.end / curve.start, "unseen loss": best / curve.start, "cosine": shared},
-        confidence=confidence(curve.start / max(curve.end, 1e-300), 1 / LEARNT),
+        step=0,
+        text=text,
+        evidence={"training loss": curve.end / curve.start, **evidence},
+        confidence=confidence(curve.end / curve.start, LEARNT),
         mend=Mend("check the labels and their order against the inputs; the net learns each example by heart"),
-        picture=Picture({"training loss": (curve.steps, curve.smooth)}, y_label="loss"),
+        picture=_picture(curve, validation),
     )
 
 
-def _best_unseen(readings: Readings, curve: LossCurve) -> float | None:
-    validation = readings.whole("val/loss")
-    if validation is not None and len(validation.values) > 1:
-        return float(np.nanmin(validation.values))
-    per_epoch = readings.whole("batches_per_epoch")
-    batches = int(per_epoch.values[0]) if per_epoch is not None else 0
-    first = curve.values[curve.steps < batches]
-    if len(first) < 10 or readings.last_step < 2 * batches:
+Evidence = tuple[dict[str, float], str]
+
+
+def _by_validation(curve: LossCurve, validation) -> Evidence | None:
+    at = int(np.nanargmin(validation.values))
+    best, last = float(validation.values[at]), float(validation.values[-1])
+    then = float(np.interp(validation.steps[at], curve.steps, curve.smooth))
+    if best < CHANCE * curve.start or curve.end > LEARNT * then or last <= best:
         return None
-    return float(np.median(first[-len(first) // 3 :]))
+    text = (
+        f"the validation loss is best at step {validation.steps[at]}, at {best / curve.start:.2g} of the first loss, and "
+        f"the training loss falls on to {curve.end / curve.start:.2g}"
+    )
+    return {"best unseen loss": best / curve.start, "last unseen loss": last / curve.start}, text
 
 
-def _shared_direction(readings: Readings, curve: LossCurve) -> float:
-    """Mean cosine of successive gradients while the loss falls from 0.9 to 0.3 of its start."""
-    steps = steps_of(readings)
-    if steps is None:
-        return 1.0
+def _by_direction(readings: Readings, curve: LossCurve) -> Evidence | None:
+    per_epoch, steps = readings.whole("batches_per_epoch"), steps_of(readings)
+    if per_epoch is None or per_epoch.values[0] < 2 or steps is None or curve.end > LEARNT * curve.start:
+        return None
+    fallen = int(curve.steps[np.argmax(curve.smooth < LEARNT * curve.start)])
     level = np.interp(steps.steps, curve.steps, curve.smooth) / curve.start
     falling = (level < 0.95) & (level > 0.3)
-    return float(np.nanmean(steps.cosine[falling])) if falling.sum() >= 3 else 1.0
+    shared = float(np.nanmean(steps.cosine[falling])) if falling.sum() >= READ_OFTEN else 1.0
+    if shared > UNSHARED or fallen < EPOCHS * per_epoch.values[0]:
+        return None
+    text = (
+        f"the loss falls by half only after {fallen / per_epoch.values[0]:.1f} epochs, while gradients of different "
+        f"batches agree by {shared:.2g}: examples are learnt one by one"
+    )
+    return {"cosine": shared, "epochs": fallen / float(per_epoch.values[0])}, text
+
+
+def _picture(curve: LossCurve, validation) -> Picture:
+    lines = {"training loss": (curve.steps, curve.smooth)}
+    if validation is not None:
+        lines["validation loss"] = (validation.steps, validation.values)
+    return Picture(lines, y_label="loss")

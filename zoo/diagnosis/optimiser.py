@@ -21,6 +21,7 @@ def epsilon_findings(readings: Readings) -> Iterator[Finding]:
     if onset is None or curve is None or (onset > 0.5 * readings.last_step and curve.end < 0.5 * curve.start):
         return
     times = float(np.median(typical_S[grid.steps >= onset]))
+    onset = since(typical_S >= 1, grid.steps) or 0  # it dominates from where it is larger than the gradient
     yield Finding(
         kind="epsilon",
         layer="",

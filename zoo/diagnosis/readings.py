@@ -103,8 +103,8 @@ def since(holds_S: np.ndarray, steps_S: np.ndarray, least: int = 1) -> int | Non
     return int(steps_S[len(holds_S) - run]) if len(holds_S) and run >= least else None
 
 
-def first_stretch(holds_S: np.ndarray, steps_S: np.ndarray, least: int) -> int | None:
-    """First step of the first stretch of at least `least` readings over which something holds.
+def first_stretch(holds_S: np.ndarray, steps_S: np.ndarray, least: int, span: int = 0) -> int | None:
+    """First step of the first stretch of at least `least` readings and `span` steps over which something holds.
 
     >>> first_stretch(np.array([True, False, True, True, False]), np.arange(5), 2)
     2
@@ -112,6 +112,7 @@ def first_stretch(holds_S: np.ndarray, steps_S: np.ndarray, least: int) -> int |
     count = 0
     for i, holds in enumerate(holds_S):
         count = count + 1 if holds else 0
-        if count == least:
-            return int(steps_S[i - least + 1])
+        first = i - count + 1
+        if count >= least and steps_S[i] - steps_S[first] >= span:
+            return int(steps_S[first])
     return None

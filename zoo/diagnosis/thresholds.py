@@ -4,10 +4,11 @@
 # 2017): a thousandth from the last layer to the first leaves the first layers' weights a thousand times slower.
 DEPTH_RATIO = 1e-3
 DEPTH_LAYERS = 3  # fewer layers with weights have no depth to vanish in
-PERSISTENT = 3  # full readings in a row (steps 0, 1, 2 at the start): one batch is no verdict
+PERSISTENT = 3  # full readings in a row: one batch is no verdict
+SPAN = 8  # steps that they cover at least: a head that starts at zero has passed its error on by then
 
 # Activations.
-DEAD_SHARE = 0.5  # of a layer's units: half of its capacity, far above what rare features explain
+DEAD_SHARE = 0.7  # of a layer's units; in narrow deep ReLU nets half of them may rest by chance
 OPEN_SHARE = 0.2  # mean derivative relative to the largest: z of a tanh with a deviation of 4, of a sigmoid with 8
 
 # Step size. A quadratic along the step: slope after / slope before = step / best step - 1.
@@ -31,14 +32,18 @@ SPIKE_GRADIENT = 3.0  # times the median norm before
 # Clipping.
 CLIPPING_STEPS = 50
 CLIPPED_TIMES = 3.0  # a limit that is met by shortening threefold throughout is no limit for outliers
+MOST = 0.5  # of all steps: a run that converges leaves any limit behind at last
 OUT_OF_REACH = 100.0  # times the largest norm
 
 # Batches.
 READ_OFTEN = 5
+EARLY = 20  # steps between full readings after the first few
 NOISY_COSINE = 0.15  # noise scale of at least six batches
-NOISE_SHARE = 0.25  # of the loss
-SMALL_ROWS, MANY_ROWS = 32, 64
-LARGE_BATCH = 30.0  # times the noise scale: McCandlish's curve gains 3 % of the steps beyond
+STATIONARY = 0.9  # of the loss of the second quarter: it goes on falling below that
+NOISE_SHARE = 0.1  # of the loss
+SMALL_ROWS = 32  # a larger batch is small only beside data that nobody has
+MANY_ROWS = 256  # with fewer a step costs about the same
+LARGE_BATCH = 10.0  # times the noise scale: no more than a tenth of the steps is saved beyond (McCandlish, eq. 2.11)
 
 # Optimiser.
 EPSILON_RATIO = 10.0  # the step is a tenth of what it would be, or less
@@ -55,9 +60,10 @@ COMPARABLE = 0.1
 STUCK = 0.3  # of the loss: less progress than that
 
 # Memorising.
-LEARNT = 0.7  # of the first loss
-CHANCE = 0.97  # of the first loss: what unseen examples still have
-UNSHARED = 0.1
+LEARNT = 0.5  # of the training loss at which unseen examples did best
+CHANCE = 0.8  # of the first loss: unseen examples never got below
+UNSHARED = 0.15  # cosine of batches without a common example
+EPOCHS = 3  # each example has come so often before
 
 # Initial scale, in standard deviations of the initialisers in use (Glorot's, He's, LeCun's, torch's own).
 TOO_LARGE = 3.0

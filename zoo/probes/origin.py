@@ -42,6 +42,7 @@ class Call:
     gave: int | None
     met: int | None = None  # by the gradient of the output
     passed: int | None = None  # by the gradient of the input
+    order: int = 1 << 30  # of the first bad gradient of the input among those of all calls
     parameters: list[str] = field(default_factory=list)
 
 
@@ -63,8 +64,10 @@ def find_origin(
     for number, batch in enumerate(batches):
         with traced(net) as calls:
             terms = replayed(batch, number, terms_of)
-            found = _forward_origin(calls) or _loss_origin(terms, batch, number, terms_of, replayed)
-            found = found or _backward_origin(net, calls, terms)
+            found = _forward_origin(calls) or _turned_bad(calls, set())  # a loss may differentiate on its way
+            found = (
+                found or _loss_origin(terms, batch, number, terms_of, replayed) or _backward_origin(net, calls, terms)
+            )
         if found is not None:
             return Origin(found.kind, found.layer, number, found.example)
     return None
@@ -98,9 +101,14 @@ def _noting(name: str, module: nn.Module, calls: list[Call]):
                 tensor.register_hook(lambda g: setattr(call, "met", _either(call.met, _bad_row(g))))
         for tensor in inputs[:1]:
             if tensor.requires_grad:
-                tensor.register_hook(lambda g: setattr(call, "passed", _either(call.passed, _bad_row(g))))
+                tensor.register_hook(lambda g: _pass(call, calls, g))
 
     return note
+
+
+def _pass(call: Call, calls: list[Call], gradient: Tensor) -> None:
+    if call.passed is None and (row := _bad_row(gradient)) is not None:
+        call.passed, call.order = row, sum(one.passed is not None for one in calls)
 
 
 def _forward_origin(calls: list[Call]) -> Origin | None:
@@ -136,15 +144,24 @@ def _backward_origin(net: nn.Module, calls: list[Call], terms: dict[str, Tensor]
     bad = {name for name, g in zip(parameters, grads, strict=True) if g is not None and _bad_row(g) is not None}
     if not bad and all(call.met is None and call.passed is None for call in calls):
         return None
-    for leaf in (True, False):
-        for call in reversed(calls):
-            if call.leaf == leaf and call.met is None and (call.passed is not None or bad & set(call.parameters)):
-                return Origin("gradient", call.name, 0, -1 if call.passed is None else call.passed)
+    if (found := _turned_bad(calls, bad)) is not None:
+        return found
     last = next((call for call in reversed(calls) if call.met is not None), None)
     leaves = [call for call in calls if call.leaf]
     if last is None or not last.leaf or last is leaves[-1]:
         return Origin("gradient", "loss", 0, last.met if last else -1)
     return Origin("gradient", last.name.rpartition(".")[0], 0, last.met)  # between two layers of this module
+
+
+def _turned_bad(calls: list[Call], bad: set[str]) -> Origin | None:
+    """The innermost call, the last of the forward, whose output's gradient was finite and whose input's was not."""
+    turned = [c for c in calls if c.met is None and (c.passed is not None or bad & set(c.parameters))]
+    inner = [
+        c for c in turned if not any(o.name.startswith(f"{c.name}." if c.name else "") and o is not c for o in turned)
+    ]
+    return (
+        Origin("gradient", inner[-1].name, 0, -1 if inner[-1].passed is None else inner[-1].passed) if inner else None
+    )
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -172,13 +172,15 @@ class ActorCritic(nn.Module):
 
 
 def policy_terms(net: nn.Module, batch: tuple[Tensor, ...]) -> Terms:
-    """Policy gradient with given advantages, value regression, entropy bonus."""
+    """PPO's clipped policy gradient with given advantages, value regression, entropy bonus."""
     observations, actions, advantages, returns = batch
     logits, value = net(observations)
     log_p = logits.float().log_softmax(-1)
     entropy = -(log_p.exp() * log_p).sum(-1).mean()
+    ratio = 4 * log_p.gather(1, actions[:, None])[:, 0].exp()  # the old policy is uniform
+    clipped = ratio.clamp(0.8, 1.2)
     return {
-        "policy": -(log_p.gather(1, actions[:, None])[:, 0] * advantages).mean(),
+        "policy": -torch.minimum(ratio * advantages, clipped * advantages).mean(),
         "value": 0.5 * (value.float() - returns).square().mean(),
         "entropy": -0.01 * entropy,
     }

@@ -29,6 +29,7 @@ class Run:
         optimizer: parameters -> optimiser.
         kind, layers, onset: what is planted, any of which layers names it rightly ((): the whole run), and when; kind
             None is a healthy run.
+        validation: judged at the end of every epoch, in training mode.
         each_step: called as (step, run, optimizer, batch) before a step; may return another batch.
     """
 
@@ -45,6 +46,7 @@ class Run:
     kind: str | None = None
     layers: tuple[str, ...] = ()
     onset: int = 0
+    validation: tuple[Tensor, ...] | None = None
     each_step: Callable | None = None
     note: str = ""
     extras: list = field(default_factory=list)  # observers (net, step, loss value, lr), the peers'
@@ -87,6 +89,10 @@ def record_of(run: Run, scale: float = 1.0, bf16: bool = False, accumulate: int 
         optimizer.step()
         if scheduler is not None:
             scheduler.step()
+        if run.validation is not None and (step + 1) % run.per_epoch == 0:
+            with torch.no_grad():
+                figure = float(sum(loss(run.net, run.validation).values()))
+            monitor.add_facts(step, [("", "val/loss", figure)])
         if monitor.pending >= 50:
             monitor.flush(lambda tensor: tensor)
         if not torch.isfinite(torch.tensor(total)):
