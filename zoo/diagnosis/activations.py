@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
 from zoo.diagnosis.readings import Readings, first_stretch
-from zoo.diagnosis.thresholds import DEAD_SHARE, OPEN_SHARE, PERSISTENT, SPAN
+from zoo.diagnosis.thresholds import DEAD_SHARE, OPEN_SHARE, PERSISTENT, SILENT, SPAN
 
 
 def dead_findings(readings: Readings) -> Iterator[Finding]:
@@ -19,6 +19,7 @@ def dead_findings(readings: Readings) -> Iterator[Finding]:
         if onset is None:
             continue
         share = float(np.median(values_S[steps_S >= onset]))
+        onset = began(onset, steps_S, readings)
         yield Finding(
             kind="dead",
             layer=layer,
@@ -34,6 +35,13 @@ def dead_findings(readings: Readings) -> Iterator[Finding]:
             layers=(layer, *feeding(readings, layer)),
             picture=Picture({layer: (steps_S, values_S)}, y_label="share of silent units"),
         )
+
+
+def began(onset: int, steps_S: np.ndarray, readings: Readings) -> int:
+    """When the silence began that was long enough to count at `onset`: the reading so many examples before."""
+    rows = readings.whole("batch_rows")
+    back = int(np.ceil(SILENT / max(1.0, float(rows.values[0])))) - 1 if rows is not None else 0
+    return int(steps_S[max(0, int(np.searchsorted(steps_S, onset)) - back)])
 
 
 def saturated_findings(readings: Readings) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Batch too small or wastefully large, by the gradient noise scale. McCandlish et al. (2018).
 
-Gradients of successive batches agree by c = |G|^2 / (|G|^2 + noise): the noise scale in units of the batch is 1 / c - 1.
+Gradients of successive batches agree by c = |G|^2 / (|G|^2 + noise): the noise scale is 1 / c - 1 batches.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,8 @@ def small_findings(readings: Readings) -> Iterator[Finding]:
     late = steps.steps >= readings.last_step / 3
     cosine, lift = float(np.nanmean(steps.cosine[late])), float(np.nanmean(steps.promised[late])) / 4
     share = lift / max(abs(float(np.mean(curve.values[len(curve.values) // 3 :]))), 1e-300)
-    goes_on = curve.end < STATIONARY * float(np.median(curve.values[len(curve.values) // 4 : len(curve.values) // 2]))
+    quarter = len(curve.values) // 4
+    goes_on = curve.values[-quarter:].mean() < STATIONARY * curve.values[quarter : 2 * quarter].mean()
     if goes_on or late.sum() < READ_OFTEN or cosine > NOISY_COSINE or share < NOISE_SHARE:
         return
     yield Finding(

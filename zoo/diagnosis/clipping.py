@@ -59,7 +59,7 @@ def never_findings(readings: Readings) -> Iterator[Finding]:
         kind="clipping_never",
         layer="",
         step=0,
-        text=f"the limit is {limit / largest:.2g} times the largest gradient of {len(norms.values)} steps: it cannot act",
+        text=f"the limit is {limit / largest:.2g} times the largest gradient of {len(norms.values)} steps: never met",
         evidence={"limit to largest norm": limit / largest},
         confidence=confidence(limit / largest, OUT_OF_REACH),
         mend=Mend(

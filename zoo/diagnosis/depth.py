@@ -40,7 +40,11 @@ def deltas_in_order(readings: Readings) -> tuple[list[str], np.ndarray, np.ndarr
 
 
 def first_to_last(deltas_DS: np.ndarray) -> np.ndarray:
-    """||delta|| of the first layer over the largest of the last third [S]: heads side by side count as one end."""
+    """||delta|| of the first layer over the largest of the last third [S], the head left out.
+
+    What a head passes on is its scale, zero at the start of many a net, and no matter of depth.
+    """
+    deltas_DS = deltas_DS[:-1]
     last = max(1, len(deltas_DS) // 3)
     with np.errstate(divide="ignore", invalid="ignore"):
         return deltas_DS[0] / np.nanmax(np.where(np.isfinite(deltas_DS[-last:]), deltas_DS[-last:], 0), 0)
@@ -50,12 +54,13 @@ def _finding(kind: str, layers: list[str], at: int, onset: int, profile_D: np.nd
     relative_D = profile_D / profile_D[-1]
     words = "smaller" if kind == "vanishing" else "larger"
     times = 1 / ratio if kind == "vanishing" else ratio
-    per_layer = ratio ** (1 / (len(layers) - 1))
+    per_layer = ratio ** (1 / (len(layers) - 2))
     return Finding(
         kind=kind,
         layer=layers[at],
         step=onset,
-        text=f"||dL/dz|| is {times:.2g} times {words} at {layers[0]} than at the last layers, a factor of {per_layer:.2g} a layer",
+        text=f"||dL/dz|| is {times:.2g} times {words} at {layers[0]} than at the last layers, "
+        f"a factor of {per_layer:.2g} a layer",
         evidence={"first to last": ratio, "factor a layer": per_layer, "layers": float(len(layers))},
         confidence=confidence(times, 1 / DEPTH_RATIO),
         mend=MENDS[kind],
@@ -73,7 +78,7 @@ MENDS = {
         settings={"model.optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-3}}},
     ),
     "exploding": Mend(
-        "scale the weights down to their fans (He, Glorot), add norms; until then clip the gradient's norm unit by unit",
+        "scale the weights down to their fans (He, Glorot), add norms; until then clip the gradient unit by unit",
         settings={"model.clipping": {"class_path": "zoo.optim.Adaptive", "init_args": {"clip_factor": 0.01}}},
     ),
 }

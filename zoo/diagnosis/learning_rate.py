@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
-from zoo.diagnosis.loss_curve import LossCurve, loss_curve
-from zoo.diagnosis.readings import Readings
+from zoo.diagnosis.loss_curve import LossCurve, loss_curve, noise_of
+from zoo.diagnosis.readings import Readings, first_stretch
 from zoo.diagnosis.step_size import Steps, steps_of
-from zoo.diagnosis.thresholds import DIVERGED, HARDLY_MOVES, OVERSHOOT, OVERWRITES, TRIED
+from zoo.diagnosis.thresholds import DIVERGED, HARDLY_MOVES, JUMP, OVERSHOOT, OVERWRITES, TRIED
 
 
 def high_findings(readings: Readings) -> Iterator[Finding]:
@@ -20,15 +20,13 @@ def high_findings(readings: Readings) -> Iterator[Finding]:
     onset = _rise(curve)
     if onset is None and not curve.fell and len(curve.steps) >= TRIED and too_long_S[-5:].mean() > 0.5:
         onset = int(steps.steps[np.argmax(too_long_S)])
-    if onset is None:
+    raised = _raised(readings, onset)
+    near = np.abs(steps.steps - (onset or 0)) <= NEAR
+    if onset is None or not (raised is not None or too_long_S[near].any()):
         return
-    near = np.abs(steps.steps - onset) <= NEAR
-    around = too_long_S[steps.steps >= onset - NEAR]
-    if not too_long_S[near].any() or around.sum() < min(2, len(around)):
-        return  # a single step that was too long is a spike's
-    onset = int(steps.steps[near][np.argmax(too_long_S[near])])
-    after = steps.steps >= onset
-    moved, past = float(np.nanmedian(steps.typical[after])), _median(steps.overshoot[after])
+    onset = raised if raised is not None else int(steps.steps[near][np.argmax(too_long_S[near])])
+    after = steps.steps >= min(onset, steps.steps[-1])
+    moved, past = _median(steps.typical[after]), _median(steps.overshoot[after])
     yield Finding(
         kind="learning_rate_high",
         layer="",
@@ -46,13 +44,29 @@ NEAR = 20  # steps between a rise of the loss and the reading of the steps that 
 
 
 def _rise(curve: LossCurve) -> int | None:
-    """Where the loss left its best level for good, by more than noise and to three times where it started."""
-    level = curve.start + (DIVERGED - 1) * max(curve.scale, 5 * curve.noise * (len(curve.values) > 20))
-    high_S = curve.smooth > level
-    if not high_S.any():
+    """Where the loss rose to three times its start, beyond noise, and stayed for `NEAR` steps or to the end."""
+    level = curve.start + (DIVERGED - 1) * curve.scale
+    calm = curve.values[curve.values < level]
+    if len(calm) > NEAR:
+        level = max(level, curve.start + (DIVERGED - 1) * 5 * noise_of(calm))
+    high_S = curve.values > level
+    first = first_stretch(high_S, curve.steps, 2)
+    if first is None:
         return None
-    first = int(np.argmax(high_S))
-    return int(curve.steps[max(0, first - 4)])
+    after = curve.values[curve.steps >= first]
+    stays = np.median(after[:NEAR]) > level or np.median(after[-NEAR:]) > level
+    return first if stays else None
+
+
+def _raised(readings: Readings, onset: int | None) -> int | None:
+    """The step, shortly before the loss rose, from which the learning rate was several times higher."""
+    rates = readings.whole("learning_rate")
+    if onset is None or rates is None or len(rates.values) < 2:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        jumps = np.flatnonzero(rates.values[1:] / rates.values[:-1] > JUMP) + 1
+    near = [int(rates.steps[i]) for i in jumps if onset - NEAR <= rates.steps[i] <= onset]
+    return near[-1] if near else None
 
 
 def low_findings(readings: Readings) -> Iterator[Finding]:

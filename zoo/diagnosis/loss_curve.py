@@ -58,8 +58,12 @@ def loss_curve(readings: Readings) -> LossCurve | None:
     smooth = running_median(values, SMOOTH)
     first = max(1, min(5, len(values) // 20))
     start = min(float(np.median(values[:first])), float(values[0]))
-    noise = 1.4826 * float(np.median(np.abs(np.diff(values)))) / 2**0.5 if len(values) > 1 else 0.0
-    return LossCurve(steps, values, smooth, start, noise, first)
+    return LossCurve(steps, values, smooth, start, noise_of(values), first)
+
+
+def noise_of(values: np.ndarray) -> float:
+    """Robust deviation of values about a slow trend, from the differences of successive ones."""
+    return 1.4826 * float(np.median(np.abs(np.diff(values)))) / 2**0.5 if len(values) > 1 else 0.0
 
 
 def running_median(values: np.ndarray, width: int) -> np.ndarray:

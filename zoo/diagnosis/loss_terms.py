@@ -7,7 +7,7 @@ import numpy as np
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
 from zoo.diagnosis.loss_curve import loss_curve
 from zoo.diagnosis.readings import Readings
-from zoo.diagnosis.thresholds import COMPARABLE, OPPOSED, READ_OFTEN, STUCK, TRIED
+from zoo.diagnosis.thresholds import CANCELLED, READ_OFTEN, STUCK, TRIED
 
 
 def conflict_findings(readings: Readings) -> Iterator[Finding]:
@@ -24,19 +24,22 @@ def conflict_findings(readings: Readings) -> Iterator[Finding]:
         norms = [readings.whole(f"gradient_norm/{name}") for name in names]
         if len(names) != 2 or any(norm is None for norm in norms) or len(one.values) < READ_OFTEN:
             continue
-        sizes = [float(np.nanmedian(norm.values)) for norm in norms]
-        cosine = float(np.nanmedian(one.values))
-        if cosine > OPPOSED or min(sizes) < COMPARABLE * max(sizes):
+        cosine_S, a_S, b_S = (part.values for part in (one, *norms))
+        together_S = np.sqrt(np.maximum(a_S**2 + b_S**2 + 2 * cosine_S * a_S * b_S, 0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rest_S = together_S / (a_S + b_S)
+        rest, cosine = float(np.nanmedian(rest_S)), float(np.nanmedian(cosine_S))
+        if not rest < CANCELLED:
             continue
         a, b = names
         yield Finding(
             kind="conflict",
             layer="",
-            step=int(one.steps[np.argmax(one.values <= OPPOSED)]),
-            text=f"the gradients of {a} and {b} have a cosine of {cosine:.2f} and the ratio of norms "
-            f"{min(sizes) / max(sizes):.2g}: they undo each other, and the loss stays",
-            evidence={"cosine": cosine, "smaller to larger": min(sizes) / max(sizes)},
-            confidence=confidence(1 + OPPOSED + 0.01, 1 + cosine + 0.01),
+            step=int(one.steps[np.argmax(rest_S < CANCELLED)]),
+            text=f"the gradients of {a} and {b} have a cosine of {cosine:.2f}: {100 * (1 - rest):.0f} % of them "
+            "is undone, and the loss stays",
+            evidence={"cosine": cosine, "left of both": rest},
+            confidence=confidence(rest, CANCELLED),
             mend=Mend(f"see what {a} and {b} ask for: weigh them apart, or give each its own part of the net"),
             layers=(a, b),
             picture=Picture({f"{a}, {b}": (one.steps, one.values)}, y_label="cosine"),

@@ -10,23 +10,22 @@ import numpy as np
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
 from zoo.diagnosis.loss_curve import LossCurve, loss_curve
 from zoo.diagnosis.readings import Readings
-from zoo.diagnosis.step_size import steps_of
-from zoo.diagnosis.thresholds import CHANCE, EPOCHS, LEARNT, READ_OFTEN, UNSHARED
+from zoo.diagnosis.thresholds import CHANCE, EPOCH_BATCHES, EPOCHS, LEARNT, WITHIN
 
 
 def memorising_findings(readings: Readings) -> Iterator[Finding]:
     """The training loss falls far; no unseen example profits.
 
     With a validation set: its loss is best while the training loss has hardly fallen, and from there on only the
-    training loss gets better. Without: the loss falls once every example has come several times, and the gradients of
-    batches without a common example share no direction meanwhile.
+    training loss gets better. Without one: the loss is a staircase. Within an epoch every example is as new as at its
+    start, so that what is learnt of one batch alone shows when its examples come again, an epoch later.
     """
     curve = loss_curve(readings)
     if curve is None or curve.start <= 0:
         return
     validation = readings.whole("val/loss")
     judged = validation is not None and len(validation.values) > 2
-    found = _by_validation(curve, validation) if judged else _by_direction(readings, curve)
+    found = _by_validation(curve, validation) if judged else _by_epochs(readings, curve)
     if found is None:
         return
     evidence, text = found
@@ -53,26 +52,32 @@ def _by_validation(curve: LossCurve, validation) -> Evidence | None:
         return None
     text = (
         f"the validation loss is best at step {validation.steps[at]}, at {best / curve.start:.2g} of the first loss, and "
-        f"the training loss falls on to {curve.end / curve.start:.2g}"
+        f"the training loss goes on to {curve.end / curve.start:.2g}"
     )
     return {"best unseen loss": best / curve.start, "last unseen loss": last / curve.start}, text
 
 
-def _by_direction(readings: Readings, curve: LossCurve) -> Evidence | None:
-    per_epoch, steps = readings.whole("batches_per_epoch"), steps_of(readings)
-    if per_epoch is None or per_epoch.values[0] < 2 or steps is None or curve.end > LEARNT * curve.start:
+def _by_epochs(readings: Readings, curve: LossCurve) -> Evidence | None:
+    per_epoch = readings.whole("batches_per_epoch")
+    batches = int(per_epoch.values[0]) if per_epoch is not None else 0
+    if batches < EPOCH_BATCHES or curve.end > LEARNT * curve.start or len(curve.values) < curve.steps[-1]:
         return None
-    fallen = int(curve.steps[np.argmax(curve.smooth < LEARNT * curve.start)])
-    level = np.interp(steps.steps, curve.steps, curve.smooth) / curve.start
-    falling = (level < 0.95) & (level > 0.3)
-    shared = float(np.nanmean(steps.cosine[falling])) if falling.sum() >= READ_OFTEN else 1.0
-    if shared > UNSHARED or fallen < EPOCHS * per_epoch.values[0]:
+    epochs_EB = curve.values[: len(curve.values) // batches * batches].reshape(-1, batches)
+    means_E = epochs_EB.mean(1)
+    last = int(np.argmax(means_E < 0.3 * curve.start)) if (means_E < 0.3 * curve.start).any() else len(means_E) - 1
+    falling_EB = epochs_EB[: last + 1]
+    if len(falling_EB) <= EPOCHS:
+        return None
+    half = batches // 2
+    inside = 2 * float((falling_EB[:, :half].mean(1) - falling_EB[:, -half:].mean(1)).sum())
+    share = inside / float(means_E[0] - means_E[last])
+    if share > WITHIN:
         return None
     text = (
-        f"the loss falls by half only after {fallen / per_epoch.values[0]:.1f} epochs, while gradients of different "
-        f"batches agree by {shared:.2g}: examples are learnt one by one"
+        f"over {last + 1} epochs the loss falls in steps, when examples come again: {100 * max(share, 0):.0f} % of its "
+        "fall is within epochs, on examples that were not in the batches since"
     )
-    return {"cosine": shared, "epochs": fallen / float(per_epoch.values[0])}, text
+    return {"share within epochs": share, "epochs": float(last + 1)}, text
 
 
 def _picture(curve: LossCurve, validation) -> Picture:

@@ -37,12 +37,12 @@ def epsilon_findings(readings: Readings) -> Iterator[Finding]:
 
 def decay_findings(readings: Readings) -> Iterator[Finding]:
     """Decay pulls several times harder than the gradient, until the weights have lost half of their size."""
-    steps, ratio_S, norm_S = decay_to_gradient(readings)
+    steps, ratio_S, left_S = decay_to_gradient(readings)
     onset = first_stretch(ratio_S >= DECAY_RATIO, steps, PERSISTENT)
     if onset is None:
         return
     after = steps >= onset
-    left = float(norm_S[after].min() / norm_S[after][0])
+    left = float(np.nanmin(left_S[after]) / left_S[after][0])
     if left > DECAYED_TO:
         return
     ratio = float(np.max(ratio_S[after]))
@@ -50,7 +50,8 @@ def decay_findings(readings: Readings) -> Iterator[Finding]:
         kind="weight_decay",
         layer="",
         step=onset,
-        text=f"weight decay is {ratio:.2g} times the gradient, and has brought the weights to {100 * left:.0f} % of their size",
+        text=f"weight decay is {ratio:.2g} times the gradient, and has brought the weights to "
+        f"{100 * left:.0f} % of their size",
         evidence={"decay to gradient": ratio, "weights left": left},
         confidence=confidence(ratio, DECAY_RATIO),
         mend=Mend("lower the weight decay by a hundred", factors={"model.optimizer.init_args.weight_decay": 0.01}),
@@ -59,14 +60,15 @@ def decay_findings(readings: Readings) -> Iterator[Finding]:
 
 
 def decay_to_gradient(readings: Readings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, norm of the decay over that of the gradient (or of its part in the update), and ||W||, over all decayed.
+    """Steps, norm of the decay over that of the gradient (or of its part in the update),  and what is left of ||W||.
 
     Coupled decay adds wd W to the gradient; decoupled decay is a part lr wd W of the update u, whose rest is taken as
     orthogonal: |gradient's part|^2 = |u|^2 - |lr wd W|^2.
     """
     for kind, other in (("coupled_decay", "gradient_norm"), ("decoupled_decay", "update_norm")):
         rates, weights, against = readings.grid(kind), readings.grid("weight_norm"), readings.grid(other)
-        names = [name for name in rates.layers if name in weights.layers and name in against.layers]
+        matrices = readings.first("fan_in")
+        names = [n for n in rates.layers if n in matrices and n in weights.layers and n in against.layers]
         steps = np.intersect1d(rates.steps, np.intersect1d(weights.steps, against.steps))
         if not names or not len(steps):
             continue
@@ -76,8 +78,9 @@ def decay_to_gradient(readings: Readings) -> tuple[np.ndarray, np.ndarray, np.nd
         if kind == "decoupled_decay":
             pull_S = pull_S * _rates_at(readings, steps)
             rest_S = np.sqrt(np.maximum(rest_S**2 - pull_S**2, 0))
-        norm_S = np.sqrt(np.nansum(weight_LS**2, 0))
-        return steps, np.minimum(pull_S / np.maximum(rest_S, 1e-300), 1e6), np.maximum(norm_S, 1e-300)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            left_S = np.nanmedian(weight_LS / weight_LS[:, :1], 0)
+        return steps, np.minimum(pull_S / np.maximum(rest_S, 1e-300), 1e6), left_S
     return np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
 
 

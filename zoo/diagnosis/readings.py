@@ -96,8 +96,8 @@ class Readings:
 def since(holds_S: np.ndarray, steps_S: np.ndarray, least: int = 1) -> int | None:
     """First step of the stretch, still going on at the end, over which something holds; None if shorter than `least`.
 
-    >>> since(np.array([True, False, True, True]), np.array([0, 1, 2, 4]), 2), since(np.array([True, False]), np.arange(2))
-    (2, None)
+    >>> since(np.array([True, False, True, True]), np.array([0, 1, 2, 4]), 2)
+    2
     """
     run = int(np.argmin(holds_S[::-1])) if not holds_S.all() else len(holds_S)
     return int(steps_S[len(holds_S) - run]) if len(holds_S) and run >= least else None

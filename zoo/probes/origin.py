@@ -19,8 +19,8 @@ class Origin:
     """The first thing that was not finite.
 
     Attributes:
-        kind: "parameter" before the step, "input" of the net, "output" of a layer, a "loss" term, or the "gradient" that
-            a layer's backward pass (or that of the loss) gives.
+        kind: "parameter" before the step, "input" of the net, "output" of a layer, a "loss" term, or the "gradient"
+            that a layer's backward pass (or that of the loss) gives.
         layer: name of the module, the parameter or the loss term.
         micro_batch: which of the step's batches.
         example: row of that batch, -1 where no single one can be told.
@@ -154,14 +154,17 @@ def _backward_origin(net: nn.Module, calls: list[Call], terms: dict[str, Tensor]
 
 
 def _turned_bad(calls: list[Call], bad: set[str]) -> Origin | None:
-    """The innermost call, the last of the forward, whose output's gradient was finite and whose input's was not."""
+    """The innermost call, first in the backward, to which a finite gradient came and which gave another."""
     turned = [c for c in calls if c.met is None and (c.passed is not None or bad & set(c.parameters))]
-    inner = [
-        c for c in turned if not any(o.name.startswith(f"{c.name}." if c.name else "") and o is not c for o in turned)
-    ]
-    return (
-        Origin("gradient", inner[-1].name, 0, -1 if inner[-1].passed is None else inner[-1].passed) if inner else None
-    )
+    inner = [c for c in turned if not any(_inside(o.name, c.name) for o in turned)]
+    if not inner:
+        return None
+    first = min(reversed(inner), key=lambda call: call.order)
+    return Origin("gradient", first.name, 0, -1 if first.passed is None else first.passed)
+
+
+def _inside(name: str, module: str) -> bool:
+    return name != module and name.startswith(f"{module}." if module else "")
 
 
 def _tensors(value: Any) -> list[Tensor]:

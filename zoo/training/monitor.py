@@ -40,8 +40,7 @@ class MonitorOptions:
         if self.flush_every < 1 or self.sample_every < 0 or self.early_steps < 0:
             raise InputError(
                 "monitor: expected flush_every >= 1, sample_every >= 0 and early_steps >= 0 steps, "
-                f"got flush_every={self.flush_every}, sample_every={self.sample_every}, early_steps={self.early_steps}; "
-                "mend the recipe"
+                f"got {self.flush_every}, {self.sample_every} and {self.early_steps}; mend the recipe"
             )
 
     def samples(self, step: int) -> bool:
@@ -206,7 +205,7 @@ class GradientMonitor:
         products = torch.stack([torch.dot(touched_rows(a, b).reshape(-1), touched(b).reshape(-1)) for a, b in pairs])
         lengths = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(held.gradients))) * now.total_norm
         self._scalars.append((held.step, "", "gradient_cosine", products.sum() / lengths))
-        # g(before) (theta(before) - theta(after)): what the step promised; g(after) along it: what is left or overshot.
+        # g(before) (theta(before) - theta(after)): what the step promised; g(after) along it: what is left.
         promised = sum(
             torch.dot(a.reshape(-1), d.reshape(-1)) for a, d in zip(held.gradients, held.parameters, strict=True)
         )

@@ -18,7 +18,7 @@ def origin_of(
     random_states: Sequence[list[Tensor]],
     context: Callable[[], AbstractContextManager],
 ) -> Origin | None:
-    """The origin of what is not finite in a step that is about to be taken; with several ranks, on the first that finds one.
+    """The origin of what is not finite in a step that is about to be taken; of several ranks' the first one.
 
     Args:
         net: parameters as the step found them.

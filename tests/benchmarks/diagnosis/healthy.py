@@ -22,7 +22,7 @@ def plain(architecture: str, optimiser: str, seed: int) -> Run:
     run = made.ARCHITECTURES[architecture](seed)
     run.optimizer, run.note = OPTIMISERS[optimiser], f"{architecture}/{optimiser}"
     if architecture == "pde" and optimiser in ("sgd", "momentum"):
-        run.optimizer = partial(run.optimizer, lr=0.01 if optimiser == "sgd" else 1e-3)  # second derivatives are stiff
+        run.optimizer = partial(run.optimizer, lr=0.03 if optimiser == "sgd" else 3e-3)  # second derivatives are stiff
     return run
 
 

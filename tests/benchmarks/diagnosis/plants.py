@@ -114,7 +114,7 @@ def saturated(architecture: str, seed: int) -> Run:
     @torch.no_grad()
     def scale(step, run, *_):
         if step == onset:
-            modules[layer].weight.mul_(40.0)
+            modules[layer].weight.mul_(400.0 if architecture == "lstm" else 40.0)
 
     run.each_step = scale
     return planted(run, "saturated", (layer, activation), onset)
@@ -258,7 +258,7 @@ def norm_statistics(architecture: str, seed: int) -> Run:
 def epsilon(architecture: str, seed: int) -> Run:
     """An epsilon that no gradient comes near."""
     run = healthy(architecture, seed)
-    run.optimizer = partial(torch.optim.AdamW if seed % 2 else torch.optim.Adam, lr=1e-3, eps=(1.0, 10.0)[seed % 2])
+    run.optimizer = partial(torch.optim.AdamW if seed % 2 else torch.optim.Adam, lr=1e-3, eps=(3.0, 10.0)[seed % 2])
     return planted(run, "epsilon")
 
 
