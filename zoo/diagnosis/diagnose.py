@@ -1,5 +1,6 @@
 """All detectors over one record."""
 
+import warnings
 from collections.abc import Callable, Iterator
 
 from zoo.diagnosis.activations import dead_findings, saturated_findings
@@ -50,7 +51,9 @@ def diagnose(record: RecordLike) -> list[Finding]:
     []
     """
     readings = Readings(record)
-    found = [finding for detector in DETECTORS for finding in detector(readings)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a layer that was not read at a step is NaN there, by design
+        found = [finding for detector in DETECTORS for finding in detector(readings)]
     order = list(KINDS)
     return sorted(without_consequences(found), key=lambda one: (order.index(one.kind), one.step))
 

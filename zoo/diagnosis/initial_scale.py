@@ -4,6 +4,7 @@ gain = std(W) sqrt(fan_in) = ||W|| / sqrt(units): 1.41 after He, about 1 after G
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,8 +70,7 @@ def first_gains(readings: Readings) -> dict[str, tuple[float, float, float]]:
 def normed_layers(readings: Readings) -> set[str]:
     """Layers with weights directly behind which a norm stands."""
     norms = set(readings.first("is_norm"))
-    pairs = zip(readings.depth, readings.depth[1:], strict=False)
-    return {layer for layer, following in pairs if following in norms}
+    return {layer for layer, following in pairwise(readings.depth) if following in norms}
 
 
 def _loses_signal(readings: Readings, layer: str) -> bool:

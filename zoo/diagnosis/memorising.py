@@ -51,7 +51,7 @@ def _by_validation(curve: LossCurve, validation) -> Evidence | None:
     if best < CHANCE * curve.start or curve.end > LEARNT * then or last <= best:
         return None
     text = (
-        f"the validation loss is best at step {validation.steps[at]}, at {best / curve.start:.2g} of the first loss, and "
+        f"the validation loss is best at step {validation.steps[at]}, {best / curve.start:.2g} of the first loss, and "
         f"the training loss goes on to {curve.end / curve.start:.2g}"
     )
     return {"best unseen loss": best / curve.start, "last unseen loss": last / curve.start}, text

@@ -29,12 +29,14 @@ class MonitorOptions:
         stop_on_nonfinite: end the run with the step and the layers as soon as a flush meets a NaN or infinite gradient.
         early_steps: for so many steps full readings are denser, at 1, 2, 4, 8 and 16 and then every 20 steps at least:
             what goes wrong mostly does so early.
+        diagnose: say what is wrong with the run (zoo.diagnosis) when it shows.
     """
 
     sample_every: int = 100
     flush_every: int = 50
     stop_on_nonfinite: bool = True
     early_steps: int = 1000
+    diagnose: bool = True
 
     def __post_init__(self):
         if self.flush_every < 1 or self.sample_every < 0 or self.early_steps < 0:

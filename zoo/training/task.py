@@ -21,6 +21,7 @@ from zoo.optim.fisher import Divergence
 from zoo.optim.penalties import Penalty, refuse_twice
 from zoo.training.evaluation import Means, batch_size
 from zoo.training.linearised import linearised, residuals_of
+from zoo.training.live_diagnosis import LiveDiagnosis, printed
 from zoo.training.manual_step import asked_by, needs_no_lightning, step_directly
 from zoo.training.monitor import GradientMonitor, MonitorOptions
 from zoo.training.optimizer_checks import (
@@ -83,7 +84,7 @@ class TaskModule(LightningModule, ABC):
         self._schedule_interval, self._plateau_metric = schedule_interval, plateau_metric
         self._decay_norms_and_biases = decay_norms_and_biases
         self._steps_directly = False  # past Lightning, where it has nothing to do in a manual step
-        self._means = Means()
+        self._means, self._live = Means(), LiveDiagnosis(printed)
         self.recent_loss: float | None = None
 
     best_metric = ("val/loss", "min")  # what decides which checkpoint is best.ckpt
@@ -245,14 +246,18 @@ class TaskModule(LightningModule, ABC):
         loss_scale = scaler.get_scale() if scaler is not None else 1.0
         loss = self.monitor.flush(self._reduce_sum, self.trainer.world_size, loss_scale, scaler is None)
         if loss is not None:
+            if self.monitor.options.diagnose and self.trainer.is_global_zero:
+                self._live.look(self.monitor.record, self.trainer.global_step)
             self.recent_loss = loss
             # Not self.log: Lightning refuses it where a checkpoint flushes.
             for logger in self.trainer.loggers:
                 logger.log_metrics({"train/loss": loss}, step=self.trainer.global_step)
 
     def on_train_end(self) -> None:
-        """Write what is left."""
+        """Write what is left, and say what has not been said."""
         self.flush_readings()
+        if self.monitor.options.diagnose and self.trainer.is_global_zero:
+            self._live.finish(self.monitor.record)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""

@@ -1,5 +1,7 @@
 """Small healthy nets of seven architectures with data that they learn from in a hundred steps."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ def he(net: nn.Module, gain: float = 2**0.5) -> nn.Module:
 def mlp_net(depth: int = 4, width: int = 48, activation=nn.ReLU, inputs: int = 20, outputs: int = CLASSES) -> nn.Module:
     """depth linear layers."""
     sizes = [inputs, *[width] * (depth - 1)]
-    layers = [one for a, b in zip(sizes, sizes[1:], strict=False) for one in (nn.Linear(a, b), activation())]
+    layers = [one for a, b in pairwise(sizes) for one in (nn.Linear(a, b), activation())]
     net = nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))
     return he(net, 2**0.5 if activation is nn.ReLU else 1.0)
 

@@ -15,6 +15,7 @@ from zoo.training.record import Record
 from zoo.training.watch import Watch
 
 Terms = dict[str, Tensor]
+ADAM = partial(torch.optim.Adam, lr=1e-3)
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Run:
     net: nn.Module
     examples: tuple[Tensor, ...]
     loss: Callable[[nn.Module, Any], Terms]
-    optimizer: Callable = partial(torch.optim.Adam, lr=1e-3)
+    optimizer: Callable = ADAM
     batch: int = 32
     steps: int = 150
     clipping: ByGlobalNorm | None = None
