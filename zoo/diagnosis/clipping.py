@@ -6,7 +6,7 @@ import numpy as np
 
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
 from zoo.diagnosis.readings import Readings, first_stretch
-from zoo.diagnosis.thresholds import CLIPPED_TIMES, CLIPPING_STEPS, MOST, OUT_OF_REACH
+from zoo.diagnosis.thresholds import CLIPPED_TIMES, CLIPPING_STEPS, OFTEN, OUT_OF_REACH
 
 
 def always_findings(readings: Readings) -> Iterator[Finding]:
@@ -18,7 +18,7 @@ def always_findings(readings: Readings) -> Iterator[Finding]:
     with np.errstate(divide="ignore", invalid="ignore"):
         times_S = before.values[kept] / after.values
     onset = first_stretch(times_S > 1.01, after.steps, CLIPPING_STEPS)
-    if onset is None or (times_S > 1.01).mean() < MOST:
+    if onset is None or (times_S > 1.01).mean() < OFTEN:
         return
     times = float(np.median(times_S[(times_S > 1.01) & (after.steps >= onset)]))
     if times < CLIPPED_TIMES:

@@ -17,10 +17,13 @@ def depth_findings(readings: Readings) -> Iterator[Finding]:
     layers, steps, deltas_DS = deltas_in_order(readings)
     if len(layers) < DEPTH_LAYERS or len(steps) < PERSISTENT:
         return
-    ratio_S = first_to_last(deltas_DS)
-    for kind, holds_S, extreme in (
-        ("vanishing", (ratio_S < DEPTH_RATIO) & (ratio_S > 0), np.nanargmin),
-        ("exploding", ratio_S > 1 / DEPTH_RATIO, np.nanargmax),
+    hidden_S = first_to_last(
+        deltas_DS[:-1]
+    )  # what a head passes on is its scale, often zero at first: no matter of depth
+    whole_S = first_to_last(deltas_DS)
+    for kind, ratio_S, holds_S, extreme in (
+        ("vanishing", hidden_S, (hidden_S < DEPTH_RATIO) & (hidden_S > 0), np.nanargmin),
+        ("exploding", whole_S, whole_S > 1 / DEPTH_RATIO, np.nanargmax),
     ):
         onset = first_stretch(holds_S, steps, PERSISTENT, SPAN)
         if onset is None:
@@ -40,11 +43,7 @@ def deltas_in_order(readings: Readings) -> tuple[list[str], np.ndarray, np.ndarr
 
 
 def first_to_last(deltas_DS: np.ndarray) -> np.ndarray:
-    """||delta|| of the first layer over the largest of the last third [S], the head left out.
-
-    What a head passes on is its scale, zero at the start of many a net, and no matter of depth.
-    """
-    deltas_DS = deltas_DS[:-1]
+    """||delta|| of the first layer over the largest of the last third [S]: heads side by side count as one end."""
     last = max(1, len(deltas_DS) // 3)
     with np.errstate(divide="ignore", invalid="ignore"):
         return deltas_DS[0] / np.nanmax(np.where(np.isfinite(deltas_DS[-last:]), deltas_DS[-last:], 0), 0)

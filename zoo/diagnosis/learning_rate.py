@@ -17,12 +17,13 @@ def high_findings(readings: Readings) -> Iterator[Finding]:
     if curve is None or steps is None or len(curve.steps) < 3:
         return
     too_long_S = (steps.overshoot > OVERSHOOT) | (steps.typical > OVERWRITES)
-    onset = _rise(curve)
+    onset, stays = _rise(curve)
+    raised = _raised(readings, onset)
+    onset = onset if stays or raised is not None else None
     if onset is None and not curve.fell and len(curve.steps) >= TRIED and too_long_S[-5:].mean() > 0.5:
         onset = int(steps.steps[np.argmax(too_long_S)])
-    raised = _raised(readings, onset)
-    near = np.abs(steps.steps - (onset or 0)) <= NEAR
-    if onset is None or not (raised is not None or too_long_S[near].any()):
+    near = (steps.steps >= (onset or 0) - NEAR) & (steps.steps <= (onset or 0) + 2)
+    if onset is None or not (raised is not None or too_long_S[near].sum() >= max(1, near.sum() / 2)):
         return
     onset = raised if raised is not None else int(steps.steps[near][np.argmax(too_long_S[near])])
     after = steps.steps >= min(onset, steps.steps[-1])
@@ -43,8 +44,8 @@ def high_findings(readings: Readings) -> Iterator[Finding]:
 NEAR = 20  # steps between a rise of the loss and the reading of the steps that made it
 
 
-def _rise(curve: LossCurve) -> int | None:
-    """Where the loss rose to three times its start, beyond noise, and stayed for `NEAR` steps or to the end."""
+def _rise(curve: LossCurve) -> tuple[int | None, bool]:
+    """Where the loss rose to three times its start, beyond noise; whether it stayed for `NEAR` steps or to the end."""
     level = curve.start + (DIVERGED - 1) * curve.scale
     calm = curve.values[curve.values < level]
     if len(calm) > NEAR:
@@ -52,10 +53,9 @@ def _rise(curve: LossCurve) -> int | None:
     high_S = curve.values > level
     first = first_stretch(high_S, curve.steps, 2)
     if first is None:
-        return None
+        return None, False
     after = curve.values[curve.steps >= first]
-    stays = np.median(after[:NEAR]) > level or np.median(after[-NEAR:]) > level
-    return first if stays else None
+    return first, bool(np.median(after[:NEAR]) > level or np.median(after[-NEAR:]) > level)
 
 
 def _raised(readings: Readings, onset: int | None) -> int | None:

@@ -50,7 +50,7 @@ class Run:
     validation: tuple[Tensor, ...] | None = None
     each_step: Callable | None = None
     note: str = ""
-    extras: list = field(default_factory=list)  # observers (net, step, loss value, lr), the peers'
+    extras: list = field(default_factory=list)  # observers (net, step, loss value, lr, batch), the peers'
 
     @property
     def per_epoch(self) -> int:
@@ -85,7 +85,7 @@ def record_of(run: Run, scale: float = 1.0, bf16: bool = False, accumulate: int 
             (value / accumulate).backward()
             total += float(value.detach()) / accumulate
         for observe in run.extras:
-            observe(run.net, step, total, optimizer.param_groups[0]["lr"])
+            observe(run.net, step, total, optimizer.param_groups[0]["lr"], batch)
         watch.pass_gradients(optimizer, 0, step, lambda tensor: tensor, loss, context)
         optimizer.step()
         if scheduler is not None:
