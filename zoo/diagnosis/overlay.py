@@ -46,7 +46,7 @@ def _changes(finding: Finding, config: Tree) -> Tree:
 def _key_in(config: Tree, key: str) -> str:
     # `model` is written with its class_path in a recipe: its keys are then those of init_args.
     head, *rest = key.split(".")
-    inside = isinstance(config.get(head), dict) and "class_path" in config[head]
+    inside = isinstance(config.get(head), dict) and "class_path" in config[head] and rest[:1] != ["init_args"]
     return ".".join([head, *(["init_args"] if inside else []), *rest])
 
 
