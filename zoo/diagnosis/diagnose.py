@@ -44,7 +44,7 @@ LATER = 20  # steps by which the reading of a cause may lag behind that of what 
 
 
 def diagnose(record: RecordLike) -> list[Finding]:
-    """Findings of a run, root causes first, each kind and layer once.
+    """Findings of a run, the earliest first, causes before what follows from them, each kind and layer once.
 
     >>> from zoo.training.record import Record
     >>> diagnose(Record())
@@ -55,7 +55,7 @@ def diagnose(record: RecordLike) -> list[Finding]:
         warnings.simplefilter("ignore", RuntimeWarning)  # a layer that was not read at a step is NaN there, by design
         found = [finding for detector in DETECTORS for finding in detector(readings)]
     order = list(KINDS)
-    return sorted(without_consequences(found), key=lambda one: (order.index(one.kind), one.step))
+    return sorted(without_consequences(found), key=lambda one: (one.step, order.index(one.kind)))
 
 
 def without_consequences(found: list[Finding]) -> list[Finding]:

@@ -7,6 +7,7 @@ import yaml
 
 from zoo.atomic import write_atomically
 from zoo.diagnosis.diagnose import diagnose
+from zoo.diagnosis.finding import Finding
 from zoo.diagnosis.overlay import overlay_of
 from zoo.diagnosis.sections import finding_sections, lines
 from zoo.errors import InputError
@@ -16,7 +17,13 @@ from zoo.training.record import read_record
 from zoo.training.run_folder import open_run
 
 
-def conclude(where: str | Path, root: str | Path = "runs", output: Path | None = None, apply: bool = False) -> int:
+def conclude(
+    where: str | Path,
+    root: str | Path = "runs",
+    output: Path | None = None,
+    apply: bool = False,
+    before: str | None = None,
+) -> int:
     """Print the findings of a run and write `diagnosis.html`; with `apply`, `mend.yaml` too. Returns the exit code.
 
     Args:
@@ -24,6 +31,7 @@ def conclude(where: str | Path, root: str | Path = "runs", output: Path | None =
         root: folder of all runs.
         output: folder of what is written, the run's own by default.
         apply: write the overlay and print the command of the run that tries it.
+        before: the run that this one is to have mended; the page then says whether it did.
 
     Raises:
         InputError: no such run, or one without a record.
@@ -33,12 +41,29 @@ def conclude(where: str | Path, root: str | Path = "runs", output: Path | None =
     folder = output or run.path
     _make(folder)
     print("\n".join(lines(findings)))
+    subtitle = helped(diagnose(read_record(open_run(before, root).record)), findings) if before else ""
+    print(subtitle) if subtitle else None
     facts = {"findings": len(findings), "last step": max((one.step for one in findings), default=0)}
-    page = write_report(folder, f"Diagnosis of {run.name}", "", facts, finding_sections(findings), stem="diagnosis")
+    page = write_report(
+        folder, f"Diagnosis of {run.name}", subtitle, facts, finding_sections(findings), stem="diagnosis"
+    )
     print(f"page: {_shown(page)}")
     if apply:
         _apply(findings, read_yaml(run.config), run.path, folder)
     return 0
+
+
+def helped(before: list[Finding], after: list[Finding]) -> str:
+    """What a mend has done, in one line.
+
+    >>> helped([], [])
+    'nothing was wrong before, nothing is now'
+    """
+    was, now = {(one.kind, one.layer) for one in before}, {(one.kind, one.layer) for one in after}
+    if not was | now:
+        return "nothing was wrong before, nothing is now"
+    verdict = "helped" if len(now) < len(was) and not now - was else "did not help" if was <= now else "helped in part"
+    return f"the mend {verdict}: {len(was - now)} findings gone, {len(was & now)} still there, {len(now - was)} new"
 
 
 def _apply(findings: list, config: dict[str, Any], run: Path, folder: Path) -> None:
@@ -51,6 +76,7 @@ def _apply(findings: list, config: dict[str, Any], run: Path, folder: Path) -> N
     header = "".join(f"# {one.title}\n" for one in findings)
     write_atomically(path, f"{header}{yaml.safe_dump(tree, sort_keys=False)}")
     print(f"overlay: {_shown(path)}\ntry it: zoo fit {_shown(run / 'config.yaml')} --config {_shown(path)}")
+    print(f"and then: zoo diagnose NEW_RUN --before {_shown(run)}")
 
 
 def _make(folder: Path) -> None:

@@ -148,6 +148,8 @@ def test_the_verb_writes_the_page_and_the_overlay(tmp_path, capsys):
     mend = yaml.safe_load((folder / "mend.yaml").read_text())
     assert mend == {"model": {"init_args": {"optimizer": {"init_args": {"lr": 5.0}}}}}
     assert "Learning rate too high" in (folder / "diagnosis.html").read_text()
+    assert conclude(folder, before=str(folder)) == 0
+    assert "did not help: 0 findings gone" in (folder / "diagnosis.html").read_text()
 
 
 def test_a_limit_is_read_by_the_door(data, adam, quick):
