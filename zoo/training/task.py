@@ -23,6 +23,7 @@ from zoo.probes.apart import refuse_shards
 from zoo.training.evaluation import Means, batch_size
 from zoo.training.example_indices import example_indices
 from zoo.training.linearised import linearised, residuals_of
+from zoo.training.live_diagnosis import LiveDiagnosis, printed
 from zoo.training.manual_step import asked_by, needs_no_lightning, step_directly
 from zoo.training.monitor import GradientMonitor, MonitorOptions
 from zoo.training.optimizer_checks import (
@@ -85,7 +86,7 @@ class TaskModule(LightningModule, ABC):
         self._schedule_interval, self._plateau_metric = schedule_interval, plateau_metric
         self._decay_norms_and_biases = decay_norms_and_biases
         self._steps_directly = False  # past Lightning, where it has nothing to do in a manual step
-        self._means = Means()
+        self._means, self._live = Means(), LiveDiagnosis(printed)
         self.recent_loss: float | None = None
 
     best_metric = ("val/loss", "min")  # what decides which checkpoint is best.ckpt
@@ -228,6 +229,7 @@ class TaskModule(LightningModule, ABC):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """The door. Not to be overridden: a callback's hook of the same name sees the gradient before clipping."""
         index = next((i for i, one in enumerate(self.trainer.optimizers) if one is optimizer), 0)
+        precision = self.trainer.precision_plugin
         self._watch.pass_gradients(
             optimizer,
             index,
@@ -236,6 +238,8 @@ class TaskModule(LightningModule, ABC):
             self.objective_of,
             self.trainer.world_size,
             self._loss_scale,
+            precision.forward_context,
+            getattr(precision, "scaler", None) is not None,
         )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -248,6 +252,8 @@ class TaskModule(LightningModule, ABC):
         scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
         loss = self.monitor.flush(self._reduce_sum, self.trainer.world_size, self._loss_scale(), not scaled)
         if loss is not None:
+            if self.monitor.options.diagnose and self.trainer.is_global_zero:
+                self._live.look(self.monitor.record, self.trainer.global_step)
             self.recent_loss = loss
             # Not self.log: Lightning refuses it where a checkpoint flushes.
             for logger in self.trainer.loggers:
@@ -258,8 +264,10 @@ class TaskModule(LightningModule, ABC):
         return scaler.get_scale() if scaler is not None else 1.0
 
     def on_train_end(self) -> None:
-        """Write what is left."""
+        """Write what is left, and say what has not been said."""
         self.flush_readings()
+        if self.monitor.options.diagnose and self.trainer.is_global_zero:
+            self._live.finish(self.monitor.record)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""
@@ -308,6 +316,10 @@ class TaskModule(LightningModule, ABC):
         """Refuse Lightning's own clipping; find out what a step is made of, and if it needs Lightning."""
         refuse_lightnings_clipping(self.trainer.gradient_clip_val)
         refuse_shards(self.net.named_parameters())
+        batches = self.trainer.num_training_batches
+        if self.automatic_optimization and batches != float("inf"):
+            steps = batches / self.trainer.accumulate_grad_batches
+            self.monitor.add_facts(0, [("", "batches_per_epoch", float(steps))])
         self._steps_directly = needs_no_lightning(self.trainer, self)
         self._watch.noise.parts = self.trainer.accumulate_grad_batches * self.trainer.world_size
         self._watch.noise.indices_of = partial(example_indices, self.trainer)
