@@ -31,8 +31,8 @@ class Traintools:
         self._monitor = traintools.GradientHealthMonitor()
 
     def __call__(self, net: nn.Module, step: int, loss: float, rate: float, batch) -> None:
-        if step % 10:
-            return
+        if step % 10 or any(p.grad is not None and p.grad.is_sparse for p in net.parameters()):
+            return  # neither reads sparse gradients
         for warning in self._monitor.inspect(net, step=step, lr=rate).warnings:
             for word, kind in self.words.items():
                 if word in warning:
@@ -48,8 +48,8 @@ class Torchdiag:
         self.said: set[tuple[str, str]] = set()
 
     def __call__(self, net: nn.Module, step: int, loss: float, rate: float, batch) -> None:
-        if step % 10:
-            return
+        if step % 10 or any(p.grad is not None and p.grad.is_sparse for p in net.parameters()):
+            return  # neither reads sparse gradients
         with contextlib.redirect_stdout(io.StringIO()):
             for name, found in torchdiag.check_gradients(net).items():
                 if (kind := self.words.get(found["status"])) is not None:
