@@ -127,6 +127,7 @@ class PhysicsInformed(TaskModule):
                 file=sys.stderr,
             )
 
+    differentiable_inputs = False  # starts, references and faces belong to the points that were drawn
     best_metric = ("val/residual", "min")  # the error is for looking at, not for choosing by
 
     @cached_property

@@ -18,6 +18,9 @@ VERBS = {
     "test": "figures on the test split: zoo test RUN_OR_CHECKPOINT",
     "predict": "predictions as a file: zoo predict RUN_OR_CHECKPOINT [--output FILE]; also FILE.wav ..., --text TEXT",
     "explain": "what the answers depend on, as a page: zoo explain RUN",
+    "diagnose": "what the gradients of a run say, and the mend: zoo diagnose RUN [--apply] [--before RUN]",
+    "gradcheck": "autograd against finite differences, the whole task in float64: zoo gradcheck RECIPE",
+    "curvature": "Hessian spectrum, sharpness and landscape of a run, as a page: zoo curvature RUN",
     "study": "an expectation of the literature, measured: zoo study NAME; without a name, lists them",
     "doctor": "versions that do not fit together, missing extras, what this machine can do",
 }

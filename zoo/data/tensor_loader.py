@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from zoo.data.seeded_order import SeededOrder, distributed_rank
@@ -91,6 +92,14 @@ class TensorLoader:
             yield self.transform(batch) if self.transform else batch
         self.sampler.repeats += 1
         self._next_batch = 0
+
+    def newest_indices(self) -> Tensor | None:
+        """Which examples the batch given last holds, [B]; None before the first and behind the last of an epoch."""
+        if not self._next_batch:
+            return None
+        start, stop = self._borders()[self._next_batch - 1]
+        indices = self.sampler.indices(*self._place())
+        return torch.arange(start, stop) if indices is None else indices[start:stop]
 
     def state_dict(self) -> dict[str, int]:
         """Epoch, the batch that comes next, and what the order depends on."""

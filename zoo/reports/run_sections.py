@@ -8,6 +8,8 @@ import numpy as np
 from zoo.reports.figure import Section
 from zoo.reports.heat_map import heat_map
 from zoo.reports.line_chart import line_chart
+from zoo.reports.noise_sections import examples_section, gradient_noise_section
+from zoo.reports.time_section import through_time_section
 
 
 class OneSeries(Protocol):
@@ -30,8 +32,9 @@ class Readings(Protocol):
 def run_sections(record: Readings) -> list[Section]:
     """All sections that the record has readings for, in reading order."""
     makers: list[Callable[[Readings], Section | None]] = [
-        learning_curves, gradient_flow, total_gradient, update_ratio, activations, deltas, cosine, loss_terms,
-        learning_rate, least_squares,
+        learning_curves, gradient_flow, total_gradient, update_ratio, activations, deltas, through_time_section,
+        cosine, loss_terms,
+        gradient_noise_section, examples_section, learning_rate, least_squares,
     ]  # fmt: skip
     return [section for section in (make(record) for make in makers) if section is not None]
 

@@ -4,13 +4,14 @@ Lightning calls `on_before_optimizer_step` in both modes, after unscaling, reduc
 and before the step; `TaskModule` hands that call to `GradientDoor.pass_gradients`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zoo.optim.clipping import Clipping
+from zoo.optim.clipping import ByGlobalNorm, Clipping
 from zoo.optim.sparse import coalesced_parameters, touched, touched_rows
+from zoo.probes.settings import Fact, optimizer_facts, parameter_facts
 from zoo.training.monitor import GradientMonitor, gradient_norms
 
 
@@ -24,7 +25,7 @@ class GradientDoor:
     """
 
     def __init__(self, net: nn.Module, monitor: GradientMonitor, clipping: Clipping | None):
-        self._monitor, self._clipping = monitor, clipping
+        self._monitor, self._clipping, self._net = monitor, clipping, net
         self._name_of = {id(parameter): name for name, parameter in net.named_parameters()}
         self._passed_step = -1
 
@@ -61,9 +62,20 @@ class GradientDoor:
                 optimizer_index, step, names, gradients, parameters, rate, reduce_mean
             )
             self._passed_step = step
+            if self._monitor.samples(step):
+                self._monitor.add_facts(step, self._facts(step, optimizer, parameters, names))
         if self._clipping is not None:
             norms_K, total = (reading.norms_K, reading.total_norm) if first else gradient_norms(gradients)
             rows = [touched_rows(p, g) for p, g in zip(parameters, gradients, strict=True)]
             clipped = self._clipping([touched(g) for g in gradients], rows, norms_K, total, observe=first)
             if first:
                 reading.clipped = clipped
+
+    def _facts(
+        self, step: int, optimizer: Optimizer, parameters: list[Tensor], names: tuple[str, ...]
+    ) -> Iterator[Fact]:
+        if step == 0:
+            yield from parameter_facts(self._net)
+        yield from optimizer_facts(optimizer, parameters, names)
+        if isinstance(self._clipping, ByGlobalNorm):
+            yield "", "clipping_limit", self._clipping.max_norm

@@ -4,17 +4,17 @@ Legend: K = parameter tensors of one optimiser, T = loss terms.
 Readings stay on the device as tensors until `flush`, which moves them in one transfer and writes the record.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import combinations
 
 import torch
 from torch import Tensor, nn
 
 from zoo.errors import InputError
 from zoo.optim.sparse import dense, touched, touched_rows
-from zoo.probes.layers import LayerReadings, watch_layers
+from zoo.probes.conflict import UNUSED, cosines
+from zoo.probes.layers import LayerReadings, Silence, watch_layers
 from zoo.training.record import Reading, Record
 
 
@@ -27,18 +27,40 @@ class MonitorOptions:
             gradient norms, clipping and losses are read at every step. 0 reads none of the sampled quantities.
         flush_every: steps from one transfer of the readings into the record to the next.
         stop_on_nonfinite: end the run with the step and the layers as soon as a flush meets a NaN or infinite gradient.
+        examples: at the steps of full readings read the norm of every example's gradient, too, and name examples that
+            stand out; the noise of the gradient is then that between examples, not between micro-batches or ranks.
+        early_steps: for so many steps full readings are denser, at 1, 2, 4, 8 and 16 and then every 20 steps at least:
+            what goes wrong mostly does so early.
+        diagnose: say what is wrong with the run (zoo.diagnosis) when it shows.
     """
 
     sample_every: int = 100
     flush_every: int = 50
     stop_on_nonfinite: bool = True
+    examples: bool = False
+    early_steps: int = 1000
+    diagnose: bool = True
 
     def __post_init__(self):
-        if self.flush_every < 1 or self.sample_every < 0:
+        if self.flush_every < 1 or self.sample_every < 0 or self.early_steps < 0:
             raise InputError(
-                "monitor: expected flush_every >= 1 and sample_every >= 0 steps, "
-                f"got flush_every={self.flush_every}, sample_every={self.sample_every}; mend the recipe"
+                "monitor: expected flush_every >= 1, sample_every >= 0 and early_steps >= 0 steps, "
+                f"got {self.flush_every}, {self.sample_every} and {self.early_steps}; mend the recipe"
             )
+
+    def samples(self, step: int) -> bool:
+        """Whether `step` gets a full reading.
+
+        >>> [step for step in range(130) if MonitorOptions().samples(step)]
+        [0, 1, 2, 4, 8, 16, 20, 40, 60, 80, 100, 120]
+        """
+        if self.sample_every == 0:
+            return False
+        early = step < self.early_steps and (step in FIRST or step % EARLY == 0)
+        return early or step % self.sample_every == 0
+
+
+FIRST, EARLY = (1, 2, 4, 8, 16), 20
 
 
 @dataclass
@@ -83,10 +105,13 @@ class GradientMonitor:
         self._terms: dict[str, Tensor] = {}
         self._term_gradients: dict[str, list[Tensor]] = {}
         self._micro_batches = 0
+        self.watchers: list = []  # others who read the loss's forwards and backwards, and pause when the monitor does
+        self._silence = Silence()
+        self._facts: list[Reading] = []
 
     def samples(self, step: int) -> bool:
         """Whether `step` gets a full reading."""
-        return self.options.sample_every > 0 and step % self.options.sample_every == 0
+        return self.options.samples(step)
 
     @contextmanager
     def watching(self, net: nn.Module, step: int) -> Iterator[LayerReadings | None]:
@@ -94,7 +119,7 @@ class GradientMonitor:
         if not self.samples(step):
             yield None
             return
-        readings = self._layers.setdefault(step, LayerReadings())
+        readings = self._layers.setdefault(step, LayerReadings(self._silence))
         with watch_layers(net, readings):
             yield readings
 
@@ -116,13 +141,16 @@ class GradientMonitor:
     @contextmanager
     def pausing(self) -> Iterator[None]:
         """Layers are not read inside: these forwards and backwards are not the loss's own."""
-        for layers in self._layers.values():
-            layers.paused = True
-        try:
-            yield
-        finally:
+        with ExitStack() as stack:
             for layers in self._layers.values():
-                layers.paused = False
+                layers.paused = True
+            for watcher in self.watchers:
+                stack.enter_context(watcher.pausing())
+            try:
+                yield
+            finally:
+                for layers in self._layers.values():
+                    layers.paused = False
 
     def add_term_gradient(self, name: str, gradients: Sequence[Tensor]) -> None:
         """Add dL_term/dtheta of one micro-batch that is known already, as least squares knows it."""
@@ -162,11 +190,9 @@ class GradientMonitor:
             name: reduce_mean(torch.cat([g.flatten() for g in gradients])) / self._micro_batches
             for name, gradients in self._term_gradients.items()
         }
-        norms = {name: torch.linalg.vector_norm(one) for name, one in flat.items()}
+        norms, between = cosines(flat)
         self._scalars += [(step, "", f"gradient_norm/{name}", norm) for name, norm in norms.items()]
-        for a, b in combinations(flat, 2):
-            cosine = torch.dot(flat[a], flat[b]) / (norms[a] * norms[b])  # NaN where a term has no gradient
-            self._scalars.append((step, "", f"term_cosine/{a}/{b}", cosine))
+        self._scalars += [(step, "", f"term_cosine/{a}/{b}", cosine) for (a, b), cosine in between.items()]
         self._term_gradients = {}
 
     def _close_held(
@@ -178,6 +204,7 @@ class GradientMonitor:
         weights = torch._foreach_norm(held.parameters)
         torch._foreach_sub_(held.parameters, [p.detach() for p in parameters])  # held ones are ours: no new memory
         updates = torch._foreach_norm(held.parameters)
+        back = [touched_rows(d, g).reshape(-1) for d, g in zip(held.parameters, gradients, strict=True)]
         for name, update, weight in zip(names, updates, weights, strict=True):
             self._scalars.append((held.step, name, "update_norm", update))
             self._scalars.append((held.step, name, "weight_norm", weight))
@@ -185,10 +212,24 @@ class GradientMonitor:
         products = torch.stack([torch.dot(touched_rows(a, b).reshape(-1), touched(b).reshape(-1)) for a, b in pairs])
         lengths = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(held.gradients))) * now.total_norm
         self._scalars.append((held.step, "", "gradient_cosine", products.sum() / lengths))
+        # g(before) (theta(before) - theta(after)): what the step promised; g(after) along it: what is left.
+        promised = sum(
+            torch.dot(a.reshape(-1), d.reshape(-1)) for a, d in zip(held.gradients, held.parameters, strict=True)
+        )
+        left = sum(torch.dot(d, touched(g).reshape(-1)) for d, g in zip(back, gradients, strict=True))
+        self._scalars += [(held.step, "", "promised_decrease", promised), (held.step, "", "slope_after", left)]
 
     def add(self, step: int, values: dict[str, Tensor]) -> None:
         """Keep named numbers of a step, a probe's for instance, until the next flush."""
         self._scalars += [(step, "", name, value.detach()) for name, value in values.items()]
+
+    def add_facts(self, step: int, facts: Iterable[tuple[str, str, float | Tensor]]) -> None:
+        """Keep (layer, quantity, number) of a step until the next flush; a tensor stays on its device until then."""
+        for layer, quantity, value in facts:
+            if isinstance(value, Tensor):
+                self._scalars.append((step, layer, quantity, value.detach()))
+            else:
+                self._facts.append((step, layer, quantity, value))
 
     @property
     def pending(self) -> int:
@@ -199,6 +240,11 @@ class GradientMonitor:
     def newest_is_finite(self) -> bool:
         """Whether the gradient that was read last is finite; waits for the device."""
         return not self._steps or bool(self._steps[-1].total_norm.isfinite())
+
+    @property
+    def sees_nonfinite(self) -> bool:
+        """Whether the gradient read last is known not to be finite, where that can be known without waiting."""
+        return bool(self._steps) and self._steps[-1].total_norm.device.type == "cpu" and not self.newest_is_finite
 
     def flush(
         self,
@@ -226,11 +272,12 @@ class GradientMonitor:
         readings += [
             (step, layer, quantity, v) for (step, layer, quantity, _), v in zip(self._scalars, values, strict=True)
         ]
-        self.record.write(readings)
-        self._steps, self._layers, self._scalars = [], {}, []
+        facts = self._facts
+        self.record.write([*readings, *facts])
+        self._steps, self._layers, self._scalars, self._facts = [], {}, [], []
         losses = [value for _, _, quantity, value in readings if quantity == "loss"]
         if self.options.stop_on_nonfinite and refuse_nonfinite:
-            _refuse_nonfinite(readings)
+            _refuse_nonfinite([*readings, *facts])
         return sum(losses) / len(losses) if losses else None
 
     def _gradient_readings(self) -> list[Reading]:
@@ -283,7 +330,8 @@ class GradientMonitor:
             "held": {
                 index: {"step": h.step, "names": list(h.names), "gradients": h.gradients, "parameters": h.parameters}
                 for index, h in self._held.items()
-            }
+            },
+            "silence": dict(self._silence.examples),
         }
 
     def load_state_dict(self, state: dict) -> None:
@@ -292,6 +340,7 @@ class GradientMonitor:
             index: HeldStep(h["step"], tuple(h["names"]), h["gradients"], h["parameters"])
             for index, h in state["held"].items()
         }
+        self._silence.examples = dict(state.get("silence", {}))
 
 
 def gradient_norms(gradients: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -302,9 +351,6 @@ def gradient_norms(gradients: list[Tensor]) -> tuple[Tensor, Tensor]:
     """
     norms_K = torch.stack(torch._foreach_norm([touched(gradient) for gradient in gradients]))
     return norms_K, torch.linalg.vector_norm(norms_K)
-
-
-UNUSED = {"allow_unused": True, "materialize_grads": True}  # a term need not depend on every parameter
 
 
 def _to_floats(values: list[Tensor]) -> list[float]:
@@ -322,7 +368,10 @@ def _refuse_nonfinite(readings: list[Reading]) -> None:
         step = min(step for step, _ in bad)
         layers = [layer for at, layer in bad if at == step and layer]
         shown = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+        origin = next(
+            (f" (from the {q[10:]} of {layer})" for _, layer, q, _ in readings if q.startswith("nonfinite/")), ""
+        )
         raise InputError(
-            f"gradient: expected finite numbers, got NaN or infinity at step {step} in {shown}; "
+            f"gradient: expected finite numbers, got NaN or infinity at step {step} in {shown}{origin}; "
             "lower the learning rate, clip the gradient (model.clipping), or look for bad values in the data"
         )

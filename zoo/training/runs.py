@@ -179,9 +179,9 @@ def predict(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
     _refuse_others(options, parts.task.predict_options)
     if asked := {key: options[key] for key in parts.task.predict_options if key in options}:
         output = {"output": options["output"]} if "output" in options else {}
-        parts.task.answer(parts.data, asked | output, _folder_of(where, root))
+        parts.task.answer(parts.data, asked | output, folder_of(where, root))
         return 0
-    path = Path(options.get("output") or _folder_of(where, root) / "predictions.pt")
+    path = Path(options.get("output") or folder_of(where, root) / "predictions.pt")
     with warnings.catch_warnings():
         _quiet_lightning()
         batches = parts.trainer.predict(parts.task, datamodule=parts.data)
@@ -217,7 +217,7 @@ def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
         for key, ours in (("examples", "count"), ("steps", "steps"), ("rollouts", "rollouts"))
         if key in options
     }
-    folder = Path(options["output"]) if "output" in options else _folder_of(where, root)
+    folder = Path(options["output"]) if "output" in options else folder_of(where, root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -229,7 +229,7 @@ def explain(where: str | Path, overrides: list[tuple[str, str]], options: dict[s
     return 0
 
 
-def _folder_of(where: str | Path, root: str | Path) -> Path:
+def folder_of(where: str | Path, root: str | Path) -> Path:
     """Where results of a run go: its folder, or beside a checkpoint that was moved out of one."""
     try:
         return open_run(where, root).path

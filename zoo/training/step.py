@@ -24,12 +24,14 @@ class Step:
         params: name -> theta.
         loss_at: parameters -> the objective of this step's whole batch (every micro-batch) at those parameters,
             with the same dropout masks and with the buffers as they were.
+        net: whose parameters they are, for probes that watch its layers while `loss_at` runs it.
     """
 
     index: int
     grads: Parameters
     params: Parameters
     loss_at: Callable[[Parameters], Tensor]
+    net: nn.Module
 
 
 Probe = Callable[[Step], dict[str, Tensor]]

@@ -19,8 +19,11 @@ from zoo.optim.constraints import Constraint
 from zoo.optim.decay import optimizer_for
 from zoo.optim.fisher import Divergence
 from zoo.optim.penalties import Penalty, refuse_twice
+from zoo.probes.apart import refuse_shards
 from zoo.training.evaluation import Means, batch_size
+from zoo.training.example_indices import example_indices
 from zoo.training.linearised import linearised, residuals_of
+from zoo.training.live_diagnosis import LiveDiagnosis, printed
 from zoo.training.manual_step import asked_by, needs_no_lightning, step_directly
 from zoo.training.monitor import GradientMonitor, MonitorOptions
 from zoo.training.optimizer_checks import (
@@ -83,7 +86,7 @@ class TaskModule(LightningModule, ABC):
         self._schedule_interval, self._plateau_metric = schedule_interval, plateau_metric
         self._decay_norms_and_biases = decay_norms_and_biases
         self._steps_directly = False  # past Lightning, where it has nothing to do in a manual step
-        self._means = Means()
+        self._means, self._live = Means(), LiveDiagnosis(printed)
         self.recent_loss: float | None = None
 
     best_metric = ("val/loss", "min")  # what decides which checkpoint is best.ckpt
@@ -128,6 +131,9 @@ class TaskModule(LightningModule, ABC):
         """The inputs of a batch and the summed loss as a function of them, for penalties on dL/dx."""
         inputs, *rest = batch
         return inputs, lambda changed: sum(self.loss(net, (changed, *rest)).values())
+
+    differentiable_inputs = True  # False: data are looked up at the inputs, so that dL/dinputs is not the loss's own
+    opposed_terms: tuple[str, ...] = ()  # loss terms of a game, whose gradient is reversed on its way on purpose
 
     def attribution_target(self, batch: Any) -> tuple[Tensor, Score]:
         """The inputs of a batch and a score, one number an example, that attributions explain."""
@@ -223,7 +229,18 @@ class TaskModule(LightningModule, ABC):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """The door. Not to be overridden: a callback's hook of the same name sees the gradient before clipping."""
         index = next((i for i, one in enumerate(self.trainer.optimizers) if one is optimizer), 0)
-        self._watch.pass_gradients(optimizer, index, self.trainer.global_step, self._reduce_mean, self.objective_of)
+        precision = self.trainer.precision_plugin
+        self._watch.pass_gradients(
+            optimizer,
+            index,
+            self.trainer.global_step,
+            self._reduce_mean,
+            self.objective_of,
+            self.trainer.world_size,
+            self._loss_scale,
+            precision.forward_context,
+            getattr(precision, "scaler", None) is not None,
+        )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Flush the readings every `monitor.flush_every` steps."""
@@ -232,18 +249,25 @@ class TaskModule(LightningModule, ABC):
 
     def flush_readings(self) -> None:
         """Write every reading taken so far into the record."""
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        loss_scale = scaler.get_scale() if scaler is not None else 1.0
-        loss = self.monitor.flush(self._reduce_sum, self.trainer.world_size, loss_scale, scaler is None)
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        loss = self.monitor.flush(self._reduce_sum, self.trainer.world_size, self._loss_scale(), not scaled)
         if loss is not None:
+            if self.monitor.options.diagnose and self.trainer.is_global_zero:
+                self._live.look(self.monitor.record, self.trainer.global_step)
             self.recent_loss = loss
             # Not self.log: Lightning refuses it where a checkpoint flushes.
             for logger in self.trainer.loggers:
                 logger.log_metrics({"train/loss": loss}, step=self.trainer.global_step)
 
+    def _loss_scale(self) -> float:
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return scaler.get_scale() if scaler is not None else 1.0
+
     def on_train_end(self) -> None:
-        """Write what is left."""
+        """Write what is left, and say what has not been said."""
         self.flush_readings()
+        if self.monitor.options.diagnose and self.trainer.is_global_zero:
+            self._live.finish(self.monitor.record)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser (weight decay off norms and biases), its constraints and the schedule."""
@@ -289,9 +313,16 @@ class TaskModule(LightningModule, ABC):
             constraint(self.net)
 
     def on_fit_start(self) -> None:
-        """Refuse Lightning's own clipping; find out whether a manual step needs Lightning."""
+        """Refuse Lightning's own clipping; find out what a step is made of, and if it needs Lightning."""
         refuse_lightnings_clipping(self.trainer.gradient_clip_val)
+        refuse_shards(self.net.named_parameters())
+        batches = self.trainer.num_training_batches
+        if self.automatic_optimization and batches != float("inf"):
+            steps = batches / self.trainer.accumulate_grad_batches
+            self.monitor.add_facts(0, [("", "batches_per_epoch", float(steps))])
         self._steps_directly = needs_no_lightning(self.trainer, self)
+        self._watch.noise.parts = self.trainer.accumulate_grad_batches * self.trainer.world_size
+        self._watch.noise.indices_of = partial(example_indices, self.trainer)
 
     # Evaluation
 

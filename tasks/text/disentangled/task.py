@@ -69,6 +69,8 @@ class Disentangling(TaskModule):
             return 1.0
         return awake(self.trainer.global_step / self.trainer.estimated_stepping_batches, self.quiet)
 
+    opposed_terms = ("adversary",)
+
     def evaluate(self, net: nn.Module, batch: Paraphrases) -> dict[str, Tensor]:
         """Share of items in which another syntax leaves the meaning nearer than another word does, and the other way
         round for the form; share of sentences reconstructed to the word."""

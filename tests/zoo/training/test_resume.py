@@ -193,7 +193,9 @@ def test_two_processes_read_the_reduced_gradient_and_resume_to_the_bit(tmp_path)
         assert torch.allclose(value, single["weights"][name], atol=1e-5)
     assert whole["readings"] == resumed["readings"]
     # Ranks take every other example of the same permutation: two shares of 8 are the one batch of 16.
-    assert len(single["readings"]) == len(whole["readings"])
-    for a, b in zip(sorted(single["readings"]), sorted(whole["readings"]), strict=True):
+    noise = ("gradient_signal", "gradient_noise", "batch_examples")  # shows between ranks alone
+    of_both = [one for one in whole["readings"] if one[1] not in noise]
+    assert len(single["readings"]) == len(of_both) < len(whole["readings"])
+    for a, b in zip(sorted(single["readings"]), sorted(of_both), strict=True):
         assert a[:3] == b[:3]
         assert a[3] == pytest.approx(b[3], rel=2e-3, abs=1e-6), a
