@@ -76,10 +76,20 @@ def normed_layers(readings: Readings) -> set[str]:
 def _loses_signal(readings: Readings, layer: str) -> bool:
     """Whether the error signal in front of the layer is far smaller than behind it; forward, at the first layer."""
     layers, steps, deltas_DS = deltas_in_order(readings)
-    if layer not in layers or not len(steps) or layer == layers[-1]:
+    if layer not in layers or not len(steps) or layer == layers[-1] or _ends_branch(readings, layer, layers):
         return False
     at = layers.index(layer)
     if at > 0:
         return bool(deltas_DS[at - 1, 0] < PASSED_ON * deltas_DS[at, 0])
     into, out = (readings.first(f"{side}_mean_square").get(layer) for side in ("input", "output"))
     return into is not None and out is not None and out < PASSED_ON**2 * into
+
+
+def _ends_branch(readings: Readings, layer: str, layers: list[str]) -> bool:
+    """Whether the layer is an output beside others, such as the policy's in front of the value's net: the last of its
+    module, and followed by a layer that does not take as many inputs as it has units."""
+    parent, following = layer.rpartition(".")[0], layers[layers.index(layer) + 1]
+    if not parent or following.startswith(f"{parent}."):
+        return False
+    units, inputs = readings.first("units"), readings.first("fan_in")
+    return inputs.get(f"{following}.weight") != units.get(f"{layer}.weight")

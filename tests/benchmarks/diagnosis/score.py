@@ -17,7 +17,6 @@ import torch
 
 from tests.benchmarks.diagnosis import healthy, plants
 from tests.benchmarks.diagnosis.loop import Run, record_of
-from tests.benchmarks.diagnosis.peers import KNOWS, Torchdiag, Traintools
 from zoo.diagnosis import diagnose, thresholds
 
 WITHIN = 20  # steps of the onset
@@ -50,6 +49,8 @@ def main() -> None:
 
 def scored(makers: list) -> dict:
     """Counts over runs: ours by kind, the peers' on what they know."""
+    from tests.benchmarks.diagnosis.peers import KNOWS, Torchdiag, Traintools  # packages of the extra `bench`
+
     right, runs, missed, alarms = Counter(), Counter(), [], Counter()
     for make in makers:
         run = make()
