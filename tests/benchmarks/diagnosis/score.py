@@ -17,6 +17,7 @@ import torch
 
 from tests.benchmarks.diagnosis import healthy, plants
 from tests.benchmarks.diagnosis.loop import Run, record_of
+from tests.benchmarks.results import report
 from zoo.diagnosis import diagnose, thresholds
 
 WITHIN = 20  # steps of the onset
@@ -44,7 +45,25 @@ def main() -> None:
         ("planted", plants.runs(range(chosen.first, chosen.first + chosen.planted))),
         ("healthy", healthy.runs(range(chosen.first, chosen.first + chosen.healthy))),
     ):
-        print(json.dumps({what: scored(makers), "cpu_seconds": round(time.process_time() - started)}), flush=True)
+        found = scored(makers)
+        print(json.dumps({what: found, "cpu_seconds": round(time.process_time() - started)}), flush=True)
+        reported(what, found, f"thresholds {digest}, seeds from {chosen.first} on")
+
+
+def reported(what: str, found: dict, note: str) -> None:
+    """Write the row of the planted or of the healthy runs."""
+    right, count = (int(part) for part in found["right"].get("all", "0/0").split("/"))
+    if not count:
+        return
+    if what == "planted":
+        peers = ", ".join(f"{name} {found['right'].get(name)}" for name in ("traintools", "torchdiag"))
+        share, note = 100 * right / count, f"{right} of {count}; on the kinds they know {peers}; {note}"
+        report("diagnosis, planted runs: kind, layer and step right", ">= 95 %", [share], share >= 95, "%", note)
+    else:
+        alarms = count - right
+        peers = ", ".join(f"{name} {number}" for name, number in found["false alarms of peers"].items())
+        note = f"{count} runs; peers' {peers}; {note}"
+        report("diagnosis, false alarms in healthy runs", "0", [alarms], not alarms, "", note)
 
 
 def scored(makers: list) -> dict:
