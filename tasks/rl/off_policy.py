@@ -74,6 +74,7 @@ class QLearning(TaskModule):
         kwargs: further arguments of `TaskModule`.
     """
 
+    fixed_objective = False
     best_metric = ("val/return", "max")
 
     def __init__(

@@ -64,6 +64,7 @@ class PolicyGradient(TaskModule):
         kwargs: further arguments of `TaskModule`.
     """
 
+    fixed_objective = False
     best_metric = ("val/return", "max")
 
     def __init__(

@@ -38,6 +38,7 @@ class ParameterExploring(TaskModule):
         kwargs: further arguments of `TaskModule`.
     """
 
+    fixed_objective = False
     best_metric = ("val/return", "max")
 
     def __init__(

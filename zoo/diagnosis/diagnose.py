@@ -28,6 +28,10 @@ DETECTORS: tuple[Detector, ...] = (
     conflict_findings,
 )  # fmt: skip
 
+# What is judged by the course of the loss says nothing where the loss is another function from step to step.
+BY_THE_LOSS = (high_findings, low_findings, spike_findings, small_findings, large_findings, memorising_findings,
+               conflict_findings)  # fmt: skip
+
 # A kind -> those that follow from it and say nothing more where it was found no later.
 IMPLIES: dict[str, tuple[str, ...]] = {
     "dead": ("unused",),
@@ -53,7 +57,9 @@ def diagnose(record: RecordLike) -> list[Finding]:
     readings = Readings(record)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a layer that was not read at a step is NaN there, by design
-        found = [finding for detector in DETECTORS for finding in detector(readings)]
+        moving = readings.whole("moving_objective") is not None
+        chosen = [detector for detector in DETECTORS if not (moving and detector in BY_THE_LOSS)]
+        found = [finding for detector in chosen for finding in detector(readings)]
     order = list(KINDS)
     return sorted(without_consequences(found), key=lambda one: (one.step, order.index(one.kind)))
 

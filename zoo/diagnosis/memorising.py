@@ -70,8 +70,11 @@ def _by_epochs(readings: Readings, curve: LossCurve) -> Evidence | None:
         return None
     half = batches // 2
     inside = 2 * float((falling_EB[:, :half].mean(1) - falling_EB[:, -half:].mean(1)).sum())
-    share = inside / float(means_E[0] - means_E[last])
-    if share > WITHIN:
+    # Batches differ: where chance alone could hide a fall within epochs, nothing is said.
+    spread = 2 * float(np.sqrt((falling_EB[:, :half].var(1) + falling_EB[:, -half:].var(1)).sum() / half))
+    fall = float(means_E[0] - means_E[last])
+    share = inside / fall
+    if share + 2 * spread / fall > WITHIN:
         return None
     text = (
         f"over {last + 1} epochs the loss falls in steps, when examples come again: {100 * max(share, 0):.0f} % of its "

@@ -89,6 +89,7 @@ class TaskModule(LightningModule, ABC):
         self._means, self._live = Means(), LiveDiagnosis(printed)
         self.recent_loss: float | None = None
 
+    fixed_objective = True  # False where the loss changes with what the net does, as an agent's own data make it
     best_metric = ("val/loss", "min")  # what decides which checkpoint is best.ckpt
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -316,6 +317,8 @@ class TaskModule(LightningModule, ABC):
         """Refuse Lightning's own clipping; find out what a step is made of, and if it needs Lightning."""
         refuse_lightnings_clipping(self.trainer.gradient_clip_val)
         refuse_shards(self.net.named_parameters())
+        if not self.fixed_objective:
+            self.monitor.add_facts(0, [("", "moving_objective", 1.0)])
         batches = self.trainer.num_training_batches
         if self.automatic_optimization and batches != float("inf"):
             steps = batches / self.trainer.accumulate_grad_batches

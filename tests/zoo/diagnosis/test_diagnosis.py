@@ -156,3 +156,20 @@ def test_a_limit_is_read_by_the_door(data, adam, quick):
     task = Regression(nn.Linear(3, 2), adam, clipping=ByGlobalNorm(7.0), monitor=MonitorOptions(diagnose=False))
     quick(max_epochs=1).fit(task, TensorLoader(data, 16))
     assert set(task.monitor.record.series("clipping_limit")[""].values) == {7.0}
+
+
+def staircase(noise: float, moving: bool = False) -> Record:
+    """Losses of 8 epochs of 20 batches that fall from one epoch to the next and not within one."""
+    draw = np.random.default_rng(0)
+    losses = np.repeat(0.6 ** np.arange(8), 20) * (1 + noise * draw.standard_normal(160))
+    record = Record()
+    record.write([(step, "", "loss", float(one)) for step, one in enumerate(losses)])
+    record.write([(step, "", "gradient_norm", 1.0) for step in range(160)])
+    record.write([(0, "", "batches_per_epoch", 20.0), *([(0, "", "moving_objective", 1.0)] if moving else [])])
+    return record
+
+
+def test_a_staircase_of_the_loss_is_told_from_noise_and_from_a_moving_objective():
+    assert [one.kind for one in diagnose(staircase(0.02))] == ["memorising"]
+    assert diagnose(staircase(0.4)) == []
+    assert diagnose(staircase(0.02, moving=True)) == []
