@@ -34,6 +34,18 @@ LEADING = (  # one or two of each domain, and what was missed
     "rl/cartpole_dqn, steadiness",
     "rl/lunar_lander, return",
     "rl/pendulum_naf, return at 10,000 steps",
+    "speech/digits, word error rate",
+    "speech/fsdd, accuracy",
+    "speech/fsdd_unseen, accuracy",
+    "speech/fsdd_connected, WER",
+    "MWER after CTC, WER below CTC continued, relative",
+    "speech/BiLSTM-CTC step against packing",
+    "speech/prefix search",
+    "speech/real-time factor of zoo predict",
+    "diagnosis, planted runs: kind, layer and step right",
+    "diagnosis, false alarms in healthy runs",
+    "curvature/top eigenvalue, MLP, time",
+    "per-example norms at 1 step in 100, 0.9 M MLP",
 )
 
 
