@@ -142,7 +142,8 @@ class AttentionRecognition(TaskModule):
     @torch.no_grad()
     def heard(self, batch: Batch) -> list[list[int]]:
         """Labels of the best hypothesis of the beam search of every utterance."""
-        return [found[0].labels for found in self.spelled(self.net, batch.features_BTD, batch.frames_B)]
+        listened = self.net.listen(batch.features_BTD, batch.frames_B)
+        return [found[0].labels for found in self.spelled(self.net, *listened)]
 
     def report_sections(self, data: SpeechData) -> list[Section]:
         """What was misheard, what an answer rests on, and the attention that it paid."""

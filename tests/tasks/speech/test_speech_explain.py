@@ -8,13 +8,15 @@ import pytest
 import torch
 from torch import nn
 
+from tasks.speech.attend import AttentionRecognition
 from tasks.speech.data import SpeechData, Utterances
+from tasks.speech.decoding.spelling_beam import SpellingBeam
 from tasks.speech.explain import explain_sections
 from tasks.speech.features import Features
 from tasks.speech.important_sound import cells_of, decisive_cells, important_sound
 from tasks.speech.judged import Judged, chosen_utterances
 from tasks.speech.letter_maps import label_score, letter_maps, lost_in_frequency, lost_in_time
-from tasks.speech.networks import Conv
+from tasks.speech.networks import Conv, ListenAttendSpell, Listener, LocationAttention, Speller
 from tasks.speech.pages.errors import errors_section, steps_in_words
 from tasks.speech.task import CTCRecognition
 from zoo.attribution import completeness_gap, gradient, integrated_gradients
@@ -203,3 +205,24 @@ def test_the_page_holds_maps_sounds_and_checks_and_the_net_is_as_before(tmp_path
     assert page.count("<audio") == 4 and (tmp_path / "sound_0_important.wav").read_bytes()[:4] == b"RIFF"
     with pytest.raises(InputError, match="--methods: expected some of integrated_gradients"):
         explain_sections(task, data, ("grad_cam",))
+
+
+@pytest.mark.parametrize("ctc", [False, True])
+def test_the_page_of_an_attention_net_shows_what_it_attended_to(ctc):
+    torch.manual_seed(0)
+    data = Silence(features=Features(rate=8000, bands=8))
+    data.setup()
+    labels = len(data.alphabet)
+    net = ListenAttendSpell(
+        Listener(8, 6, pyramid=1),
+        Speller(labels, 12, LocationAttention(12, 8, 6), 8, 1, 4),
+        nn.Linear(12, labels) if ctc else None,
+    )
+    beam = SpellingBeam(2, ctc_weight=0.3 if ctc else 0.0, longest=4)
+    task = AttentionRecognition(net, torch.optim.Adam, ctc_weight=0.3 if ctc else 0.0, beam=beam)
+    sections = explain_sections(task, data, count=1, steps=3)
+    (attention,) = (f for s in sections for f in s.figures if f.caption.startswith("Attention that each letter"))
+    weights_TU = torch.tensor([row[1:] for row in attention.table.rows], dtype=torch.float64)
+    torch.testing.assert_close(
+        weights_TU.sum(0), torch.ones(weights_TU.shape[1], dtype=torch.float64), atol=1e-5, rtol=0
+    )
