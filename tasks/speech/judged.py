@@ -76,7 +76,9 @@ def chosen_utterances(seen: Sequence[Judged], choose: str, count: int) -> list[J
 def batch_of(data: SpeechData, one: Judged, split: str = "test") -> Batch:
     """The utterance alone, labelled with what was heard."""
     alone = data.batch(split, torch.tensor([one.index]))
-    return alone._replace(labels_BU=torch.tensor([one.labels]), lengths_B=torch.tensor([len(one.labels)]))
+    return alone._replace(
+        labels_BU=torch.tensor([one.labels], dtype=torch.long), lengths_B=torch.tensor([len(one.labels)])
+    )
 
 
 def features_of(data: SpeechData, one: Judged, split: str = "test") -> Tensor:
