@@ -11,21 +11,22 @@ import numpy as np
 from zoo.diagnosis.depth import deltas_in_order
 from zoo.diagnosis.finding import Finding, Mend, Picture, confidence
 from zoo.diagnosis.readings import Readings
-from zoo.diagnosis.thresholds import PASSED_ON, TOO_LARGE, TOO_SMALL
+from zoo.diagnosis.thresholds import COORDINATES, PASSED_ON, TOO_LARGE, TOO_SMALL
 
 
 def scale_findings(readings: Readings) -> Iterator[Finding]:
     """Weight matrices whose first scale is several times beyond that of every initialiser in use.
 
-    A scale that a norm behind the layer takes out again is left alone. So is a small one at the output, in a skipped
-    branch, or wherever else the signal does not depend on it: on its way back it must get lost there.
+    A scale that a norm behind the layer takes out again is left alone, and so are weights that stay as they are drawn and
+    a large scale of coordinates, which is their bandwidth. So is a small one at the output, in a skipped branch, or
+    wherever else the signal does not depend on it: on its way back it must get lost there.
     """
-    gains = first_gains(readings)
+    gains, trained = first_gains(readings), readings.first("trained")
     layers = list(gains)
     for layer, (gain, low, high) in gains.items():
-        if layer in normed_layers(readings):
+        if layer in normed_layers(readings) or trained.get(f"{layer}.weight") == 0:
             continue
-        large = gain > TOO_LARGE * high
+        large = gain > TOO_LARGE * high and readings.first("fan_in").get(f"{layer}.weight", 0) > COORDINATES
         if not large and not (gain < low / TOO_SMALL and _loses_signal(readings, layer)):
             continue
         times = gain / high if large else low / max(gain, 1e-12)

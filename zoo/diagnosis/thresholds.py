@@ -70,4 +70,7 @@ EPOCH_BATCHES = 6  # shorter epochs have no inside
 # Initial scale, in standard deviations of the initialisers in use (Glorot's, He's, LeCun's, torch's own).
 TOO_LARGE = 3.0
 TOO_SMALL = 8.0
+COORDINATES = (
+    4  # inputs or fewer: points in space and time, where a large first scale is a bandwidth (Tancik et al. 2020)
+)
 PASSED_ON = 0.1

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from zoo.diagnosis import Finding, diagnose
 from zoo.training.record import Record
 
+LEFT_OUT = ("frozen",)  # mostly on purpose, such as random features: `zoo diagnose` lists them
 SPACING = 1.3  # from one diagnosis to the next: all together read a record of n steps about four times
 
 
@@ -36,7 +37,7 @@ class LiveDiagnosis:
 
     def _new(self, record: Record) -> Iterator[Finding]:
         for finding in diagnose(record):
-            if (finding.kind, finding.layer) not in self._said:
+            if finding.kind not in LEFT_OUT and (finding.kind, finding.layer) not in self._said:
                 self._said.add((finding.kind, finding.layer))
                 yield finding
 
