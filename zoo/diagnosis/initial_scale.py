@@ -17,9 +17,9 @@ from zoo.diagnosis.thresholds import COORDINATES, PASSED_ON, TOO_LARGE, TOO_SMAL
 def scale_findings(readings: Readings) -> Iterator[Finding]:
     """Weight matrices whose first scale is several times beyond that of every initialiser in use.
 
-    A scale that a norm behind the layer takes out again is left alone, and so are weights that stay as they are drawn and
-    a large scale of coordinates, which is their bandwidth. So is a small one at the output, in a skipped branch, or
-    wherever else the signal does not depend on it: on its way back it must get lost there.
+    A scale that a norm behind the layer takes out again is left alone, and so are weights that stay as they are drawn
+    and a large scale of coordinates, which is their bandwidth. So is a small one at the output, in a skipped branch,
+    or wherever else the signal does not depend on it: on its way back it must get lost there.
     """
     gains, trained = first_gains(readings), readings.first("trained")
     layers = list(gains)

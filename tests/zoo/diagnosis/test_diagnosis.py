@@ -173,3 +173,12 @@ def test_a_staircase_of_the_loss_is_told_from_noise_and_from_a_moving_objective(
     assert [one.kind for one in diagnose(staircase(0.02))] == ["memorising"]
     assert diagnose(staircase(0.4)) == []
     assert diagnose(staircase(0.02, moving=True)) == []
+
+
+@pytest.mark.parametrize(("inputs", "trained", "said"), [(20, 1.0, ["initial_scale"]), (2, 1.0, []), (20, 0.0, [])])
+def test_a_large_first_scale_is_a_fault_unless_it_is_a_bandwidth_or_stays_as_drawn(inputs, trained, said):
+    record, name = Record(), "hidden.weight"
+    facts = {"fan_in": inputs, "fan_out": 10, "units": 10, "weight_norm": 8 * 10**0.5, "trained": trained}
+    record.write([(0, name, quantity, float(value)) for quantity, value in facts.items()])
+    record.write([(step, name, "gradient_norm", 1.0) for step in range(3)])
+    assert [one.kind for one in diagnose(record) if one.kind != "frozen"] == said
