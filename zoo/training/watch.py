@@ -87,7 +87,7 @@ class Watch:
             grads = {name: p.grad for name, p in self._net.named_parameters() if p.grad is not None}
             self._monitor.add_facts(step, self.noise.readings(grads, loss, reduce_mean, ranks, loss_scale()))
             if self._micro_batches:
-                self._read_rows(step)
+                self._read_rows(step, ranks)
             if self._micro_batches and self._probes:
                 self._run_probes(step, loss)
         self._door.pass_gradients(optimizer, index, step, reduce_mean)
@@ -96,8 +96,8 @@ class Watch:
         if first:
             self._micro_batches = []
 
-    def _read_rows(self, step: int) -> None:
-        rows = sum(rows_of(batch) for batch, _ in self._micro_batches)
+    def _read_rows(self, step: int, ranks: int) -> None:
+        rows = ranks * sum(rows_of(batch) for batch, _ in self._micro_batches)  # of the whole step, over all ranks
         self._monitor.add_facts(step, [("", "batch_rows", float(rows))])
 
     def _replay(self, step: int, loss: LossTerms, context: Callable[[], AbstractContextManager]) -> None:
