@@ -237,10 +237,10 @@ class TaskModule(LightningModule, ABC):
             self.trainer.global_step,
             self._reduce_mean,
             self.objective_of,
-            self.trainer.world_size,
-            self._loss_scale,
-            precision.forward_context,
-            getattr(precision, "scaler", None) is not None,
+            ranks=self.trainer.world_size,
+            loss_scale=self._loss_scale,
+            context=precision.forward_context,
+            scaled=getattr(precision, "scaler", None) is not None,
         )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:

@@ -62,6 +62,7 @@ class Watch:
         step: int,
         reduce_mean: Callable[[Tensor], Tensor],
         loss: LossTerms,
+        *,
         ranks: int = 1,
         loss_scale: Callable[[], float] = lambda: 1.0,
         context: Callable[[], AbstractContextManager] = nullcontext,

@@ -86,7 +86,7 @@ def record_of(run: Run, scale: float = 1.0, bf16: bool = False, accumulate: int 
             total += float(value.detach()) / accumulate
         for observe in run.extras:
             observe(run.net, step, total, optimizer.param_groups[0]["lr"], batch)
-        watch.pass_gradients(optimizer, 0, step, lambda tensor: tensor, loss, context)
+        watch.pass_gradients(optimizer, 0, step, lambda tensor: tensor, loss, context=context)
         optimizer.step()
         if scheduler is not None:
             scheduler.step()
