@@ -27,6 +27,7 @@ from zoo.attribution import (
 )
 from zoo.errors import InputError
 from zoo.reports import Figure, Section, bar_chart, line_chart
+from zoo.training.evaluation import evaluating
 
 Method = Callable[[Score, Tensor], Tensor]
 METHODS = ("integrated_gradients", "input_x_gradient", "gradient", "smoothgrad")
@@ -82,12 +83,8 @@ def utterance_sections(
     task: Any, data: SpeechData, shown: list[Judged], names: tuple[str, ...], steps: int
 ) -> list[Section]:
     """For each utterance a section with its maps and one with sounds."""
-    was_training = task.net.training
-    task.net.eval()
-    try:
+    with evaluating(task.net):
         return [section for one in shown for section in _of_one(task, data, one, methods_of(names, steps))]
-    finally:
-        task.net.train(was_training)
 
 
 def _of_one(task: Any, data: SpeechData, one: Judged, methods: dict[str, Method]) -> list[Section]:
@@ -115,7 +112,7 @@ def ctc_letter_figures(
     """log p of each letter at its aligned time, letter by letter."""
     if not one.labels:
         return []
-    labels = one.labels[:]
+    labels = one.labels
     maps_UTD, spans = letter_maps(net, features_TD, labels, method)
     frames = int(net.frames_out(torch.tensor([len(features_TD)])))
     seconds = data.features.seconds_per_frame * len(features_TD) / frames
@@ -168,12 +165,8 @@ def sound_section(data: SpeechData, one: Judged, map_TD: Tensor) -> Section:
 
 def checks_section(task: Any, data: SpeechData, seen: list[Judged], methods: dict[str, Method]) -> Section:
     """Deletion and insertion of every method against random orders, over some utterances."""
-    was_training = task.net.training
-    task.net.eval()
-    try:
+    with evaluating(task.net):
         wins = [_beaten(score_of(task, data, one), features_of(data, one), methods) for one in seen]
-    finally:
-        task.net.train(was_training)
     figures, rows = [], {}
     for kind in ("deletion", "insertion"):
         means = {name: float(np.mean([one[name][kind] for one in wins])) for name in methods}

@@ -10,6 +10,7 @@ from torch import Tensor
 from tasks.speech.data.speech_data import Batch, SpeechData
 from tasks.speech.error_rates import edit_distance
 from zoo.errors import InputError
+from zoo.training.evaluation import evaluating
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,8 @@ class Judged:
 @torch.no_grad()
 def judged(task: Any, data: SpeechData, split: str = "test") -> list[Judged]:
     """Every utterance of a split with the task's answer, the net in evaluation mode."""
-    was_training = task.net.training
-    task.net.eval()
-    try:
+    with evaluating(task.net):
         heard = [labels for batch in data.loader(split) for labels in task.heard(batch)]
-    finally:
-        task.net.train(was_training)
     utterances = data.splits[split]
     return [
         Judged(n, utterances.names[n], said_of(utterances.texts[n]), data.alphabet.decode(labels), labels)

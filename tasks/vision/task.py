@@ -1,7 +1,5 @@
 """Image classification."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,22 +12,11 @@ from tasks.vision.losses import classification_loss, correct, softmax_kl
 from zoo.errors import InputError
 from zoo.optim.fisher import Divergence
 from zoo.reports import Section
+from zoo.training.evaluation import evaluating
 from zoo.training.repeatable import repeatable
 from zoo.training.task import Score, TaskModule
 
 Batch = tuple[Tensor, Tensor]  # images_NCHW, labels: [N] classes or [N, C] probabilities
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """`net` in eval mode inside; every module's mode as before afterwards."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 class ImageClassification(TaskModule):

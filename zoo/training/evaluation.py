@@ -1,10 +1,11 @@
 """Exact means over a data set, whatever the batch sizes and however many ranks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.errors import InputError
 
@@ -59,3 +60,15 @@ def batch_size(batch: Any) -> int:
         if isinstance(part, Tensor):
             return batch_size(part)
     raise InputError(f"batch: expected a tensor or a tuple, list or dict with one, got {type(batch).__name__}")
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """`net` in eval mode inside; every module's mode as before afterwards."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -1,7 +1,5 @@
 """One look, before per-example readings are believed: is a share found by hooks the gradient of that example alone?"""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,6 +8,7 @@ from torch.utils._pytree import tree_map
 
 from zoo.probes.apart import refuse_other_norms
 from zoo.probes.example_shares import ExampleShares, watch_examples
+from zoo.training.evaluation import evaluating
 from zoo.training.random_state import torch_state_kept
 from zoo.training.step import LossTerms
 
@@ -53,15 +52,3 @@ def _part(batch: Any, examples: int, start: int, stop: int) -> Any:
         return one[start:stop] if isinstance(one, Tensor) and one.dim() and len(one) == examples else one
 
     return tree_map(cut, batch)
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """`net` in eval mode inside; every module's mode as before afterwards."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

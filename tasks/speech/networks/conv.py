@@ -47,12 +47,8 @@ class Conv(nn.Module):
 
     def forward(self, features_BTD: Tensor, frames_B: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of every kept frame, and how many each utterance has."""
-        hidden_BHT = self.first(features_BTD.transpose(1, 2))
         frames_B = self.frames_out(frames_B)
-        inside_B1T = (torch.arange(hidden_BHT.shape[2], device=frames_B.device) < frames_B[:, None])[:, None]
-        hidden_BHT = torch.relu(self.norm(hidden_BHT)) * inside_B1T
-        for block in self.blocks:
-            hidden_BHT = block(hidden_BHT, inside_B1T)
+        hidden_BHT = convolved(self, features_BTD, frames_B)
         return self.output(hidden_BHT).transpose(1, 2), frames_B
 
 
@@ -66,3 +62,14 @@ class Block(nn.Module):
     def forward(self, hidden_BHT: Tensor, inside_B1T: Tensor) -> Tensor:
         new = torch.relu(self.norm(self.pointwise(self.depthwise(hidden_BHT))))
         return (hidden_BHT + self.dropout(new)) * inside_B1T
+
+
+def convolved(net: nn.Module, features_BTD: Tensor, frames_B: Tensor) -> Tensor:
+    """[B, H, T] behind the first convolution, norm and blocks of a net (`first`, `norm`, `blocks`), zero behind the
+    `frames_B` that it keeps of each utterance."""
+    hidden_BHT = net.first(features_BTD.transpose(1, 2))
+    inside_B1T = (torch.arange(hidden_BHT.shape[2], device=frames_B.device) < frames_B[:, None])[:, None]
+    hidden_BHT = torch.relu(net.norm(hidden_BHT)) * inside_B1T
+    for block in net.blocks:
+        hidden_BHT = block(hidden_BHT, inside_B1T)
+    return hidden_BHT

@@ -5,10 +5,9 @@ Legend: B = utterances, T = frames, D = features, H = hidden channels, V = label
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
-from tasks.speech.networks.conv import Block
+from tasks.speech.networks.conv import Block, convolved
 from tasks.speech.networks.flip_lstm import FlipLSTM
 
 
@@ -55,11 +54,7 @@ class ConvBiLSTM(nn.Module):
 
     def forward(self, features_BTD: Tensor, frames_B: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of every kept frame, and how many each utterance has."""
-        hidden_BHT = self.first(features_BTD.transpose(1, 2))
         frames_B = self.frames_out(frames_B)
-        inside_B1T = (torch.arange(hidden_BHT.shape[2], device=frames_B.device) < frames_B[:, None])[:, None]
-        hidden_BHT = torch.relu(self.norm(hidden_BHT)) * inside_B1T
-        for block in self.blocks:
-            hidden_BHT = block(hidden_BHT, inside_B1T)
+        hidden_BHT = convolved(self, features_BTD, frames_B)
         hidden_TBH = self.lstm(self.dropout(hidden_BHT).permute(2, 0, 1), frames_B)
         return self.output(self.dropout(hidden_TBH)).transpose(0, 1), frames_B
