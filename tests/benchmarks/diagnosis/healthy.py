@@ -32,7 +32,10 @@ def noisy(seed: int) -> Run:
     x = torch.randn(1024, 10)
     y = x @ torch.randn(10, 1) / 10**0.5 + 1.5 * torch.randn(1024, 1)
     net = made.mlp_net(2, 32, nn.ReLU, 10, 1)
-    loss = lambda net, batch: {"loss": (net(batch[0]) - batch[1]).square().mean()}  # noqa: E731
+
+    def loss(net, batch):
+        return {"loss": (net(batch[0]) - batch[1]).square().mean()}
+
     return Run("mlp", seed, net, (x, y), loss, batch=8, steps=250, note="noisy targets")
 
 

@@ -186,7 +186,10 @@ def batch_small(architecture: str, seed: int) -> Run:
     x = torch.randn(1024, 20)
     y = x @ torch.randn(20, 1) / 20**0.5 + 2.0 * torch.randn(1024, 1)
     net = made.mlp_net(3, 32, nn.ReLU if seed % 2 else nn.Tanh, 20, 1)
-    loss = lambda net, batch: {"loss": (net(batch[0]) - batch[1]).square().mean()}  # noqa: E731
+
+    def loss(net, batch):
+        return {"loss": (net(batch[0]) - batch[1]).square().mean()}
+
     rate = partial(torch.optim.SGD, lr=0.01) if seed % 2 else partial(torch.optim.Adam, lr=0.02)
     return planted(Run(architecture, seed, net, (x, y), loss, rate, batch=1, steps=300), "batch_small")
 
@@ -197,7 +200,10 @@ def batch_large(architecture: str, seed: int) -> Run:
     x = torch.randn(8192, 6)
     y = torch.tanh(x @ torch.randn(6, 1))
     net = made.mlp_net(3, 24, nn.Tanh, 6, 1)
-    loss = lambda net, batch: {"loss": (net(batch[0]) - batch[1]).square().mean()}  # noqa: E731
+
+    def loss(net, batch):
+        return {"loss": (net(batch[0]) - batch[1]).square().mean()}
+
     rate = partial(torch.optim.SGD, lr=0.01) if seed % 2 else partial(torch.optim.Adam, lr=1e-3)
     return planted(Run(architecture, seed, net, (x, y), loss, rate, batch=2048, steps=100), "batch_large")
 

@@ -42,8 +42,13 @@ def classifier():
     net = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3), nn.Softplus(), nn.Linear(3, 2)).double()
     x, y = torch.randn(20, 4, dtype=torch.float64), torch.randint(2, (20,))
     params = {name: p.detach() for name, p in net.named_parameters()}
-    outputs = lambda p: functional_call(net, p, (x,))  # noqa: E731
-    loss = lambda p: cross_entropy(outputs(p), y)  # noqa: E731
+
+    def outputs(p):
+        return functional_call(net, p, (x,))
+
+    def loss(p):
+        return cross_entropy(outputs(p), y)
+
     flat = vector_of(params)
     return outputs, y, params, loss, hessian(lambda v: loss(parts_of(v, params)), flat)
 
@@ -69,7 +74,10 @@ def test_gauss_newton_is_the_fisher_information_of_softmax(classifier):
     assert torch.allclose(found, expected, atol=1e-13)
     leaves = {name: part.clone().requires_grad_() for name, part in params.items()}
     before = p.log()
-    kl = lambda: kl_div(outputs(leaves).log_softmax(1), before, reduction="batchmean", log_target=True)  # noqa: E731
+
+    def kl():
+        return kl_div(outputs(leaves).log_softmax(1), before, reduction="batchmean", log_target=True)
+
     assert torch.allclose(dense(fisher_products(kl, list(leaves.values())), vector_of(params)), expected, atol=1e-13)
 
 
@@ -178,7 +186,10 @@ def test_spectral_density_has_the_moments_and_the_steps_of_the_spectrum(classifi
 
 def test_sharpness_of_a_quadratic_is_known():
     scale = torch.tensor([1.0, 10.0], dtype=torch.float64)
-    bowl = lambda p: 0.5 * (scale * p["x"].square()).sum()  # noqa: E731
+
+    def bowl(p):
+        return 0.5 * (scale * p["x"].square()).sum()
+
     at = {"x": torch.tensor([1.0, 1e-3], dtype=torch.float64)}
     slope = scale * at["x"]
     e = 0.3 * slope / slope.norm()
@@ -199,7 +210,10 @@ def test_sharpness_of_a_quadratic_is_known():
 
 def test_adaptive_sharpness_is_blind_to_a_rescaling_that_the_net_is_blind_to():
     x, y = torch.randn(30, 3, dtype=torch.float64), torch.randn(30, 1, dtype=torch.float64)
-    loss = lambda p: ((x @ p["a"]).relu() @ p["b"] - y).square().mean()  # noqa: E731
+
+    def loss(p):
+        return ((x @ p["a"]).relu() @ p["b"] - y).square().mean()
+
     one = {"a": torch.randn(3, 5, dtype=torch.float64), "b": torch.randn(5, 1, dtype=torch.float64)}
     other = {"a": 10 * one["a"], "b": one["b"] / 10}
     for sharpness in (sam_sharpness, worst_case_sharpness):
@@ -213,7 +227,10 @@ def test_adaptive_sharpness_is_blind_to_a_rescaling_that_the_net_is_blind_to():
 
 def test_landscapes_are_the_loss_where_they_say():
     params = {"w": torch.randn(4, 3, 2), "b": torch.randn(4)}
-    loss = lambda p: p["w"].square().sum() + p["b"].sum()  # noqa: E731
+
+    def loss(p):
+        return p["w"].square().sum() + p["b"].sum()
+
     one, other = filter_normalised(params, generator(0)), filter_normalised(params, generator(1))
     assert torch.allclose(parts_of(one, params)["w"].flatten(1).norm(dim=1), params["w"].flatten(1).norm(dim=1))
     assert not parts_of(one, params)["b"].any()

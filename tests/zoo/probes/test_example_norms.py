@@ -178,7 +178,10 @@ def test_few_examples_at_a_time_give_the_same(monkeypatch):
         for at_once in (2**22, 1):
             monkeypatch.setattr("zoo.probes.ghost.AT_ONCE", at_once)
             monkeypatch.setattr("zoo.probes.layer_copies.AT_ONCE", at_once)
-            losses = lambda net=net, x=inputs, y=labels: functional.cross_entropy(net(x), y, reduction="none")  # noqa: E731
+
+            def losses(net=net, x=inputs, y=labels):
+                return functional.cross_entropy(net(x), y, reduction="none")
+
             found.append(whole_norms(example_gradient_norms(net, losses)[0]))
         torch.testing.assert_close(*found)
 

@@ -38,7 +38,10 @@ def test_a_layer_called_twice_has_two_deltas_in_the_order_of_the_calls():
 
 def test_a_parameter_that_a_loss_does_not_know_has_no_share():
     shared, head = nn.Parameter(torch.tensor([1.0, 0.0])), nn.Parameter(torch.tensor([2.0]))
-    losses = lambda: {"one": (shared * torch.tensor([3.0, 4.0])).sum(), "two": shared[1] * -1 + head[0]}  # noqa: E731
+
+    def losses():
+        return {"one": (shared * torch.tensor([3.0, 4.0])).sum(), "two": shared[1] * -1 + head[0]}
+
     net = nn.ParameterList([shared, head])
     found = task_gradients(net, losses)
     assert found["one"].tolist() == [3, 4, 0] and found["two"].tolist() == [0, -1, 1]

@@ -45,7 +45,10 @@ def test_noise_of_examples_is_that_of_their_gradients():
         torch.randn(9, 3).double(),
         torch.randint(0, 2, (9,)),
     )
-    losses = lambda: functional.cross_entropy(net(x), y, reduction="none")  # noqa: E731
+
+    def losses():
+        return functional.cross_entropy(net(x), y, reduction="none")
+
     found = noise_of_examples(*example_gradient_norms(net, losses))
     rows = [torch.autograd.grad(one, list(net.parameters()), retain_graph=True) for one in losses()]
     for index, name in enumerate(dict(net.named_parameters())):
